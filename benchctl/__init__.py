@@ -1,0 +1,91 @@
+"""Distributed benchmarks from one YAML file, over SSH or on this machine.
+
+    benchmark = benchctl.load("config.yaml")   # or ConfigError, with every problem and its place
+    run = benchctl.run(benchmark)              # a RunRecord, also when a stage failed
+
+Importing this module loads nothing heavy; each function loads what it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchctl.errors import BenchctlError, ConfigError
+
+if TYPE_CHECKING:
+    from benchctl.config.model import Benchmark
+    from benchctl.events import Listener
+    from benchctl.plan import Plan
+    from benchctl.runs.record import RunRecord
+
+__version__ = "0.1.0"
+
+__all__ = ["BenchctlError", "ConfigError", "compile_plan", "find", "load", "results_directory", "run"]
+
+
+def load(path: str | Path | None = None, *, overrides: Mapping[str, str] | None = None) -> Benchmark:
+    """The benchmark that a config file describes; None is config.yaml or benchmark.yaml here.
+
+    overrides: values for its declared `vars`. Raises ConfigError with all problems at once.
+    """
+    from benchctl.config.loader import load as load_config
+
+    return load_config(path, overrides=overrides)
+
+
+def compile_plan(benchmark: Benchmark, *, skip: Sequence[str] = (), only: Sequence[str] = ()) -> Plan:
+    """The benchmark as live hosts and Invoke tasks; no socket is opened. Raises UsageError."""
+    from benchctl.plan import compile_plan as compile_benchmark
+
+    return compile_benchmark(benchmark, skip=skip, only=only)
+
+
+def run(  # noqa: PLR0913 - one keyword for each thing that one may want to change
+    benchmark: Benchmark,
+    *,
+    results: str | Path | None = None,
+    skip: Sequence[str] = (),
+    only: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+    tags: Sequence[str] = (),
+    note: str = "",
+    overrides: Mapping[str, str] | None = None,
+    listeners: Sequence[Listener] = (),
+) -> RunRecord:
+    """Run a benchmark and keep it; the record says how it went, also when it failed.
+
+    results: the results directory, by default BENCHCTL_RESULTS or the benchmark's output_dir.
+    skip, only: names of stages. env: variables for every command. overrides: the `vars` that `load` was given,
+    for the record. listeners: called with every Event as it happens, from any thread.
+    Raises UsageError when nothing could be started.
+    """
+    from benchctl.runs.store import Store
+    from benchctl.workflow.run import RunOptions, execute
+
+    plan = compile_plan(benchmark, skip=skip, only=only)
+    recorded: dict[str, Any] = {"set": dict(overrides or {}), "env": sorted(env or {}), "skip": list(skip)}
+    options = RunOptions(
+        env=dict(env or {}),
+        tags=tuple(tags),
+        note=note,
+        shows_output=bool(listeners),
+        recorded={**recorded, "only_stage": list(only)},
+    )
+    return execute(plan, Store(results_directory(benchmark, results)), options, listeners)
+
+
+def results_directory(benchmark: Benchmark, results: str | Path | None = None) -> Path:
+    """Where the runs of a benchmark are kept: `results`, else BENCHCTL_RESULTS, else its output_dir."""
+    import os
+
+    return Path(results or os.environ.get("BENCHCTL_RESULTS") or benchmark.output_dir).expanduser()
+
+
+def find(selector: str = "latest", *, results: str | Path | None = None) -> RunRecord:
+    """A kept run: `run-012`, `12`, `latest`, `latest~1`, its uid, or a path. Raises RunNotFound, RunUnreadable."""
+    from benchctl.runs.record import load as load_record
+    from benchctl.runs.store import Store, results_root
+
+    return load_record(Store(results_root(results)).find(selector))

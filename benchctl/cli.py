@@ -1,0 +1,360 @@
+"""The console script `benchctl`. Each command loads only what it needs, when it runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
+
+import click
+
+from benchctl import __version__
+from benchctl.choices import Choices, Watching
+from benchctl.console import Wanted, fail, give_up, kept, leave, print_json, problem_json, say, terminal_width
+from benchctl.errors import BenchctlError, ConfigError, Problem, RunNotFound, UsageError
+
+if TYPE_CHECKING:
+    from benchctl.config.model import Benchmark
+    from benchctl.runs.record import RunRecord
+    from benchctl.runs.store import RunDirectory, Store
+
+INCOMPLETE = 3
+INTERNAL_ERROR = 70
+CTRL_C = 130
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+GROUPS = {
+    "Begin": ("init", "validate"),
+    "Run": ("run",),
+    "Look at runs": ("list", "show", "logs"),
+}
+EXIT_CODES = """\b
+Exit codes:
+  0    done
+  1    the benchmark ran and failed
+  2    the command line or the config makes no sense; nothing was started
+  3    done, but incomplete
+  4    a host could not be reached, or refused us
+  6    there is no such run, or it can't be read
+  70   a mistake in benchctl itself
+  130  stopped by Ctrl-C (129 by SIGHUP, 143 by SIGTERM)"""
+
+
+class Commands(click.Group):
+    """Commands in groups, short names for some, and a guess for a name that there is not."""
+
+    aliases: ClassVar[Mapping[str, str]] = {"ls": "list"}
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        return super().get_command(context, self.aliases.get(name, name))
+
+    def resolve_command(self, context: click.Context, args: list[str]) -> Any:
+        from benchctl.template import did_you_mean
+
+        if args and self.get_command(context, args[0]) is None and not args[0].startswith("-"):
+            names = ", ".join(self.commands)
+            context.fail(f"there is no command {args[0]!r}. Commands: {names}.{did_you_mean(args[0], self.commands)}")
+        return super().resolve_command(context, args)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        width = max(map(len, self.commands))
+        for title, names in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), self.commands[name].get_short_help_str(64)) for name in names])
+
+    def invoke(self, context: click.Context) -> Any:
+        """A reader that went away (`benchctl list | head -1`) is no error."""
+        try:
+            return super().invoke(context)
+        except BrokenPipeError:
+            give_up(sys.stdout, sys.stderr)
+            sys.exit(0)
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        run_command_line()
+    except SystemExit as end:
+        leave(end.code if isinstance(end.code, int) else 1 if end.code else 0)
+    leave(0)
+
+
+def run_command_line() -> None:
+    """Errors of ours in our words, bugs of ours in one line."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream:  # what the terminal's encoding does not know is shown as ?
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    wanted = Wanted(json="--json" in sys.argv[1:])
+    try:
+        cli.main(prog_name="benchctl", standalone_mode=False, obj=wanted)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        fail(usage_error(error), wanted)
+    except (click.Abort, KeyboardInterrupt):
+        fail(BenchctlError("stopped by Ctrl-C"), wanted, code="interrupted", exit_code=CTRL_C)
+    except BenchctlError as error:
+        fail(error, wanted)
+    except Exception as error:
+        text = f"benchctl made a mistake of its own ({type(error).__name__}); the traceback is in {kept(error)}"
+        fail(BenchctlError(text), wanted, code="internal-error", exit_code=INTERNAL_ERROR)
+
+
+def results_option(command: Command) -> Command:
+    text = "Where runs are kept. Default: BENCHCTL_RESULTS, else the config's output_dir, else ./results."
+    return click.option("--results", type=click.Path(), metavar="DIRECTORY", help=text)(command)
+
+
+def json_option(command: Command) -> Command:
+    def note(context: click.Context, _: click.Parameter, value: bool) -> bool:
+        context.find_object(Wanted).json = value  # type: ignore[union-attr]
+        return value
+
+    text = "Print one JSON document on stdout and nothing else there."
+    return click.option("--json", "as_json", is_flag=True, callback=note, is_eager=True, help=text)(command)
+
+
+def set_option(command: Command) -> Command:
+    text = "Another value for one of the config's vars. Repeatable."
+    return click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help=text)(command)
+
+
+config_argument = click.argument("config", required=False, type=click.Path())
+
+
+@click.group(
+    cls=Commands,
+    epilog=EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def cli() -> None:
+    """Run distributed benchmarks from one YAML file, over SSH or on this machine, and keep every run.
+
+    `benchctl COMMAND --help` says more about a command.
+    """
+
+
+@cli.command(
+    short_help="Run a benchmark and keep it.", epilog="Example: benchctl run config.yaml --set clients=8 --tag try"
+)
+@config_argument
+@set_option
+@click.option("-e", "--env", metavar="KEY=VALUE", multiple=True, help="A variable for every command. Repeatable.")
+@click.option("--skip", metavar="STAGE", multiple=True, help="Leave a stage out. Repeatable.")
+@click.option("--only-stage", "only", metavar="STAGE", multiple=True, help="Run only this stage. Repeatable.")
+@click.option("--tag", "tags", metavar="TAG", multiple=True, help="A tag for the run. Repeatable.")
+@click.option("--note", default="", metavar="TEXT", help="A note for the run.")
+@click.option("-n", "--dry-run", is_flag=True, help="Print what would be done; connect to nothing, keep nothing.")
+@click.option("-v", "--verbose", is_flag=True, help="Print the stages' output also where there is no terminal.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+@results_option
+@json_option
+def run(dry_run: bool, verbose: bool, quiet: bool, as_json: bool, **given: Any) -> None:
+    """Run the benchmark that CONFIG describes (default: config.yaml, else benchmark.yaml) and keep the run.
+
+    Its progress goes to stderr. The exit code says how it went.
+    """
+    if quiet and verbose:
+        raise UsageError("--quiet and --verbose contradict each other")
+    choices = Choices(**given)
+    benchmark = choices.load()
+    if dry_run:
+        show_plan(choices, benchmark, as_json=as_json)
+        return
+    with Watching(quiet=quiet, verbose=verbose) as listeners:
+        record = choices.run(benchmark, listeners)
+    finish(benchmark, record, as_json=as_json, quiet=quiet)
+
+
+def finish(benchmark: Benchmark, record: RunRecord, *, as_json: bool, quiet: bool) -> NoReturn:
+    """The last words of `run`, and its exit code; that one counts, also when nobody listens any more."""
+    from benchctl.reports.failure import failure_text
+    from benchctl.reports.run_page import run_json
+    from benchctl.reports.text import count
+
+    try:
+        if benchmark.plots and not quiet:
+            plots, are = count(len(benchmark.plots), "plot"), "is" if len(benchmark.plots) == 1 else "are"
+            click.echo(f"note: {plots} of the config {are} not drawn: this version draws none yet", err=True)
+        if quiet and record.error:
+            click.echo(failure_text(record.error, run_id=record.id, kept=record.path), err=True)
+        if as_json:
+            print_json(run_json(record))
+    except BrokenPipeError:
+        give_up(sys.stdout, sys.stderr)
+    except UsageError as error:  # stdout can't be written; the run is kept all the same
+        click.echo(error.message, err=True)
+        sys.exit(record.exit_code or INCOMPLETE)
+    sys.exit(record.exit_code)
+
+
+def show_plan(choices: Choices, benchmark: Benchmark, *, as_json: bool) -> None:
+    import benchctl
+    from benchctl.reports.plan_page import plan_json, plan_text
+
+    plan = benchctl.compile_plan(benchmark, skip=choices.skip, only=choices.only)
+    warn(benchmark)
+    if as_json:
+        print_json(plan_json(plan))
+    else:
+        say(plan_text(plan))
+
+
+@cli.command(
+    "list", short_help="List the kept runs, newest first (also: ls).", epilog="Example: benchctl list --limit 5"
+)
+@click.option(
+    "-l", "--limit", type=click.IntRange(min=0), default=50, show_default=True, help="At most so many; 0 for all."
+)
+@results_option
+@json_option
+def list_(limit: int, results: str | None, as_json: bool) -> None:
+    """List the kept runs, newest first: how each went, how long it took, and why it failed."""
+    from datetime import datetime
+
+    from benchctl.reports import listing
+
+    rows = listing.newest(open_store(results), limit or None)
+    if as_json:
+        print_json(listing.list_json(rows))
+    else:
+        say(listing.list_table(rows, datetime.now().astimezone(), terminal_width()))
+
+
+@cli.command(short_help="Show what a run was and how it went.", epilog="Example: benchctl show latest~1")
+@click.argument("run", default="latest")
+@results_option
+@json_option
+def show(run: str, results: str | None, as_json: bool) -> None:
+    """Show what a RUN was and how it went.
+
+    RUN: run-012, 12, latest (the default), latest~1 for the one before, its uid, or the path of its directory.
+    """
+    from benchctl.reports.run_page import run_json, run_text
+    from benchctl.reports.text import fitted
+    from benchctl.runs.record import load
+
+    record = load(find_run(run, results))
+    if as_json:
+        print_json(run_json(record))
+    else:
+        text, width = run_text(record), terminal_width()
+        say(text if width is None else fitted(text, width))
+
+
+@cli.command(
+    short_help="Print the logs of a run, or of one of its stages.", epilog="Example: benchctl logs latest load -f"
+)
+@click.argument("run", default="latest")
+@click.argument("stage", required=False)
+@click.option("-f", "--follow", "follows", is_flag=True, help="Go on with what is added, until the run is over.")
+@results_option
+def logs(run: str, stage: str | None, follows: bool, results: str | None) -> None:
+    """Print the logs of a RUN, of all its stages or of one STAGE, as `stage.host | line`.
+
+    RUN: run-012, 12, latest (the default), latest~1, its uid, or the path of its directory.
+    """
+    from benchctl.reports.logs import follow, log_lines
+
+    directory = find_run(run, results)
+    for line in follow(directory, stage) if follows else log_lines(directory, stage):
+        say(line)
+
+
+@cli.command(
+    short_help="Check a config: all its problems, each with its line.", epilog="Example: benchctl validate config.yaml"
+)
+@config_argument
+@set_option
+@json_option
+def validate(config: str | None, settings: Sequence[str], as_json: bool) -> None:
+    """Check CONFIG (default: config.yaml, else benchmark.yaml): all its problems at once, each with its line.
+
+    Nothing is started, and no host is asked.
+    """
+    import benchctl
+    from benchctl.reports.text import count
+
+    choices = Choices(config, settings)
+    try:
+        benchmark = choices.load()
+    except ConfigError as error:
+        if not as_json:
+            raise
+        click.echo(error.message, err=True)
+        print_json(verdict(config or error.problems[0].file, error.problems))
+        sys.exit(error.exit_code)
+    benchctl.compile_plan(benchmark)
+    warn(benchmark)
+    if as_json:
+        print_json(verdict(str(benchmark.path), warnings=benchmark.warnings))
+    else:
+        stages = count(len(benchmark.stages), "stage")
+        say(f"{config or benchmark.path.name}: {benchmark.name}, {stages}, no problems")
+
+
+def verdict(config: str, problems: Sequence[Problem] = (), warnings: Sequence[str] = ()) -> dict[str, Any]:
+    """What `validate --json` prints."""
+    return {
+        "schema": "benchctl/validate@1",
+        "config": config,
+        "problems": [problem_json(problem) for problem in problems],
+        "warnings": list(warnings),
+    }
+
+
+@cli.command(short_help="Write a first benchmark that runs at once.", epilog="Example: benchctl init my-benchmark")
+@click.argument("directory", default=".", type=click.Path())
+def init(directory: str) -> None:
+    """Write a first benchmark into DIRECTORY (default: this one): a commented config.yaml and a script.
+
+    It runs at once. What is already there is not touched.
+    """
+    import shlex
+
+    from benchctl.scaffold import write_template
+
+    for path in write_template(Path(directory)):
+        say(f"wrote {path}")
+    place = "" if Path(directory) == Path() else f"cd {shlex.quote(directory)} && "
+    say(f"next: {place}benchctl run")
+
+
+# What the commands share
+
+
+def open_store(results: str | None) -> Store:
+    from benchctl.runs.store import Store, results_root
+
+    return Store(results_root(results))
+
+
+def find_run(selector: str, results: str | None) -> RunDirectory:
+    """The directory of a run. Raises RunNotFound, with where else to look."""
+    try:
+        return open_store(results).find(selector)
+    except RunNotFound as error:
+        hint = "runs that are kept elsewhere: --results DIRECTORY, or the path of the run's own directory"
+        raise RunNotFound(error.message, hint=hint) from error
+
+
+def warn(benchmark: Benchmark) -> None:
+    for text in benchmark.warnings:
+        click.echo(f"warning: {text}", err=True)
+
+
+def usage_error(error: click.ClickException) -> UsageError:
+    """click's complaint in our form."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "benchctl"
+    text = error.format_message()
+    return UsageError(f"{command}: {text[:1].lower()}{text[1:]}", hint=f"{command} --help lists what there is")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""Reads a config file into a `Benchmark`, or says everything that is wrong with it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from benchctl.config import references, schema
+from benchctl.config.model import (
+    Benchmark,
+    Column,
+    Copy,
+    DataSchema,
+    HealthCheck,
+    HostConfig,
+    Output,
+    Plot,
+    Stage,
+    slug,
+)
+from benchctl.config.schema import Draft, Item
+from benchctl.config.yaml_file import (
+    Document,
+    Place,
+    Value,
+    masked_text,
+    masked_value,
+    path_text,
+    read,
+    unfit,
+    yaml_files_in,
+)
+from benchctl.errors import ConfigError, Problem
+from benchctl.template import did_you_mean, names_in
+
+DEFAULT_NAMES = ("config.yaml", "benchmark.yaml")
+_SECRET_KEYS = ("password", "key_password")
+
+
+def load(path: str | Path | None = None, *, overrides: Mapping[str, str] | None = None) -> Benchmark:
+    """The benchmark that a config file describes, checked as a whole; nothing is touched but the file.
+
+    path: None takes config.yaml, else benchmark.yaml, of the current directory.
+    overrides: values for declared `vars:`, as from `--set`.
+    Raises ConfigError with every problem, in the order of the file's lines.
+    """
+    file = _default_path() if path is None else path
+    try:
+        absolute = Path(os.path.abspath(os.path.expanduser(file)))
+    except ValueError as error:
+        raise ConfigError([Problem(str(file), 0, "", f"can't be read: {error}")]) from error
+    document = read(absolute, str(file))
+    draft = schema.draft(document)
+    draft.variables.update(_overrides(document, draft, overrides or {}))
+    warnings = [*_exposed_passwords(document), *references.check(document, draft, absolute.parent)]
+    if document.problems:
+        document.raise_problems()
+    return _benchmark(document, draft, absolute, warnings)
+
+
+def _default_path() -> str:
+    for name in DEFAULT_NAMES:
+        if Path(name).exists():
+            return name
+    text = f"there is no such file here, and no benchmark.yaml; name a file{yaml_files_in(Path())}"
+    raise ConfigError([Problem("config.yaml", 0, "", text)])
+
+
+def _overrides(document: Document, draft: Draft, overrides: Mapping[str, str]) -> dict[str, str]:
+    """The overrides of declared variables; the others are noted as problems."""
+    accepted = {}
+    for name, value in overrides.items():
+        flaw = _override_flaw(name, value, draft.variables)
+        if flaw is None:
+            accepted[name] = value
+        elif not document.is_bad(("vars",), ("vars", name)):
+            line = document.line(("vars",)) if ("vars",) in document.marks else 0
+            document.problems.append(Problem(document.file, line, f"--set {name}", flaw))
+    return accepted
+
+
+def _override_flaw(name: str, value: str, variables: Mapping[str, str]) -> str | None:
+    if name not in variables:
+        there = f"Variables: {', '.join(variables)}." if variables else "The config declares none under vars:."
+        return f"no variable is called {name!r}. {there}{did_you_mean(name, variables)}".removesuffix(".")
+    if names_in(value):
+        return "names such as {{hosts.db}} are not filled in in a variable"
+    return unfit(value)
+
+
+# Secrets
+
+
+def _literal_secrets(document: Document) -> Iterator[tuple[Place, str]]:
+    """Where a password is written out in the file, in whole or in part."""
+    hosts = document.root.get("hosts") if isinstance(document.root, dict) else None
+    for alias, host in hosts.items() if isinstance(hosts, dict) else ():
+        for key in _SECRET_KEYS:
+            value = host.get(key) if isinstance(host, dict) else None
+            if isinstance(value, str) and not schema.ENVIRONMENT_NAME.fullmatch(value):
+                yield ("hosts", alias, key), value
+
+
+def _exposed_passwords(document: Document) -> list[str]:
+    """A warning for each password written out in a file that others can read."""
+    if not document.mode & (stat.S_IRGRP | stat.S_IROTH):
+        return []
+    cure = f"take it from the environment with ${{NAME}}, or chmod 600 {document.file}"
+    return [
+        f"{document.file}:{document.line(place)}: {path_text(place)}: others can read this file; {cure}"
+        for place, _ in _literal_secrets(document)
+    ]
+
+
+def _masked(document: Document) -> tuple[str, dict[str, Any]]:
+    """The file's text and its document without its secrets."""
+    literal = dict(_literal_secrets(document))
+    secrets = tuple(document.secrets | set(literal.values()))
+    spans = [document.mark(place) for place in literal]
+    root: Any = masked_value(_without(document.root, set(literal), ()), secrets)
+    return masked_text(document, spans, secrets), root
+
+
+def _without(value: Value, hidden: set[Place], place: Place) -> Value:
+    """A copy of a value with `***` at the hidden places."""
+    if place in hidden:
+        return "***"
+    if isinstance(value, dict):
+        return {key: _without(inner, hidden, (*place, key)) for key, inner in value.items()}
+    return value
+
+
+# From a draft that makes sense to the model
+
+
+def _benchmark(document: Document, draft: Draft, path: Path, warnings: list[str]) -> Benchmark:
+    text, masked_document = _masked(document)
+    return Benchmark(
+        **draft.benchmark.values,
+        path=path,
+        text=text,
+        sha256=document.sha256,
+        document=masked_document,
+        hosts=_hosts(document, draft, path.parent),
+        stages=tuple(_stage(document, stage) for stage in draft.stages),
+        plots=tuple(_plot(document, plot) for plot in draft.plots),
+        vars=draft.variables,
+        secrets=frozenset(document.secrets),
+        warnings=tuple(warnings),
+    )
+
+
+def _hosts(document: Document, draft: Draft, directory: Path) -> dict[str, HostConfig]:
+    hosts = {alias: _host(document, alias, host, directory) for alias, host in draft.hosts.items()}
+    return hosts if "local" in hosts else {**hosts, "local": HostConfig("local")}
+
+
+def _host(document: Document, alias: str, host: Item, directory: Path) -> HostConfig:
+    values = dict(host.values)
+    if "connect_timeout" in values:
+        values["connect_timeout_s"] = values.pop("connect_timeout")
+    if "key_file" in values:
+        values["key_file"] = str(directory / os.path.expanduser(values["key_file"]))
+    return HostConfig(alias=alias, **values, line=document.line(host.place))
+
+
+def _stage(document: Document, stage: Item) -> Stage:
+    values = dict(stage.values)
+    values["timeout_s"] = values.pop("timeout", None)
+    values["outputs"] = tuple(_output(document, output) for output in values.pop("outputs", []))
+    if "health_check" in values:
+        values["health_check"] = _health_check(document, values["health_check"])
+    if "copy" in values:
+        values["copy"] = _copy(values["copy"])
+    return Stage(slug=slug(values["name"]), **values, line=document.line(stage.place))
+
+
+def _health_check(document: Document, health: Item) -> HealthCheck:
+    values = dict(health.values)
+    for key in ("timeout", "interval"):
+        if key in values:
+            values[f"{key}_s"] = values.pop(key)
+    return HealthCheck(**values, line=document.line(health.place))
+
+
+def _copy(copy: Item) -> Copy:
+    from_host, _, from_path = copy["from"].partition(":")
+    to_host, _, to_path = copy["to"].partition(":")
+    return Copy(from_host, from_path, to_host, to_path)
+
+
+def _output(document: Document, output: Item) -> Output:
+    values = dict(output.values)
+    if "local_path" in values:
+        values["local_path"] = os.path.expanduser(values["local_path"])
+    if "data_schema" in values:
+        values["data_schema"] = _data_schema(values["data_schema"])
+    return Output(**values, line=document.line(output.place))
+
+
+def _data_schema(data_schema: Item) -> DataSchema:
+    columns = [Column(name, **column.values) for name, column in data_schema["columns"].items()]
+    return DataSchema(data_schema["format"], tuple(columns))
+
+
+def _plot(document: Document, plot: Item) -> Plot:
+    values = dict(plot.values)
+    if "export_path" in values:
+        values["export_path"] = os.path.expanduser(values["export_path"])
+        suffix = PurePosixPath(values["export_path"]).suffix.lower().removeprefix(".")
+        if suffix in ("png", "svg", "pdf"):
+            values.setdefault("format", suffix)
+    return Plot(**values, line=document.line(plot.place))

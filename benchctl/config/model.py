@@ -1,0 +1,198 @@
+"""A benchmark as its config file describes it: frozen values, one class per noun.
+
+Everything is converted and checked; templates (`{{hosts.db}}`) are still in the text, since they are
+filled in per trial and host.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+
+def slug(name: str) -> str:
+    """What a file name is made from: letters, digits, _ and single dashes; "" when nothing of the name is left."""
+    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub("[^A-Za-z0-9_]+", "-", ascii_name).strip("-_")
+
+
+class Secret(str):
+    """A string that does not show itself in a repr."""
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+@dataclass(frozen=True)
+class HostConfig:
+    """One entry of `hosts:`. None means: not given, ask ~/.ssh/config, then the default."""
+
+    alias: str
+    ip: str | None = None  # never None but for `local`
+    username: str | None = None
+    port: int | None = None
+    key_file: str | None = None
+    key_password: Secret | None = None
+    password: Secret | None = None
+    gateway: str | None = None  # another host's alias
+    address: str | None = None  # the data-plane address; what {{hosts.ALIAS}} gives, default ip
+    connect_timeout_s: float = 10.0
+    host_key: str = "accept-new"  # accept-new | strict | off | SHA256:...
+    line: int = 0
+
+    @property
+    def is_local(self) -> bool:
+        return self.alias == "local"
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """When a stage is ready. `target` may hold templates."""
+
+    type: Literal["port", "http", "file", "process", "command"]
+    target: str
+    timeout_s: float = 30.0
+    retries: int = 0
+    interval_s: float | None = None  # None: the kind's own rhythm
+    status: int = 200
+    must_start: bool = False
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class Column:
+    """A declared column of a CSV output; `unit` is a label as written."""
+
+    name: str
+    type: Literal["timestamp", "integer", "float", "string"]
+    unit: str | None = None
+
+
+@dataclass(frozen=True)
+class DataSchema:
+    format: Literal["csv"]
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file to bring home. `local_path` None: the remote file's own name."""
+
+    name: str
+    remote_path: str
+    local_path: str | None = None
+    data_schema: DataSchema | None = None
+    optional: bool = False
+    collect: Literal["end", "now"] = "end"
+    line: int = 0
+
+    @property
+    def kept_as(self) -> str:
+        """Where it is kept, relative to the trial's directory. May hold templates."""
+        if self.local_path is None:
+            return PurePosixPath(self.remote_path).name
+        return PurePosixPath(self.local_path).name if self.is_copied else self.local_path
+
+    @property
+    def is_copied(self) -> bool:
+        """Whether `local_path` is absolute, and gets a copy beside what is kept with the run."""
+        return self.local_path is not None and self.local_path.startswith("/")
+
+
+@dataclass(frozen=True)
+class Copy:
+    """`copy: {from: "db:/tmp/a", to: "app:/tmp/"}`, split at the host's alias."""
+
+    from_host: str
+    from_path: str
+    to_host: str
+    to_path: str
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One entry of `stages:`; exactly one of command, script, copy, task is given."""
+
+    name: str
+    slug: str  # what its file names are made from
+    host: str = "local"
+    command: str | None = None
+    script: str | None = None  # beside the config file
+    copy: Copy | None = None
+    task: str | None = None  # an Invoke task of the project's tasks.py
+    args: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    cwd: str | None = None
+    timeout_s: float | None = None
+    background: bool | None = None  # None: not said; the health check decides
+    may_exit: bool = False
+    skip: bool = False
+    health_check: HealthCheck | None = None
+    outputs: tuple[Output, ...] = ()
+    line: int = 0
+
+    @property
+    def kind(self) -> Literal["command", "script", "copy", "task"]:
+        if self.command is not None:
+            return "command"
+        if self.script is not None:
+            return "script"
+        return "copy" if self.copy is not None else "task"
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A picture to be made from one output; the user's own keys."""
+
+    name: str
+    source: str
+    type: Literal["time_series", "histogram", "boxplot"]
+    title: str | None = None
+    x: tuple[str, ...] = ()
+    y: tuple[str, ...] = ()
+    aggregation: str | None = None
+    format: Literal["png", "svg", "pdf"] = "png"
+    export_path: str | None = None
+    line: int = 0
+
+    @property
+    def kept_as(self) -> str:
+        """Where it is kept, relative to the trial's directory: `plots/NAME.FORMAT` unless said otherwise."""
+        if self.export_path is None:
+            return f"plots/{slug(self.name)}.{self.format}"
+        return f"plots/{PurePosixPath(self.export_path).name}" if self.is_copied else self.export_path
+
+    @property
+    def is_copied(self) -> bool:
+        """Whether `export_path` is absolute, and gets a copy beside what is kept with the run."""
+        return self.export_path is not None and self.export_path.startswith("/")
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A whole config file, valid in itself: names are unique, references and templates resolve."""
+
+    name: str
+    path: Path  # the config file, absolute
+    text: str  # the file as it was given, secrets masked
+    sha256: str  # of the file's bytes as they are
+    document: Mapping[str, object]  # the parsed document, secrets masked, scalars as text
+    hosts: Mapping[str, HostConfig]  # in the file's order; `local` is always there
+    stages: tuple[Stage, ...]
+    plots: tuple[Plot, ...] = ()
+    vars: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    shell: str = "sh -c"
+    output_dir: str = "results"
+    secrets: frozenset[str] = frozenset()  # each a Secret: what no file, log line or process list may hold
+    warnings: tuple[str, ...] = ()  # what is allowed but unwise, each with its file and line
+
+    @property
+    def directory(self) -> Path:
+        """Where local stages start and scripts are found: the config file's own folder."""
+        return self.path.parent

@@ -1,0 +1,153 @@
+"""Where outputs and plots are kept: paths stay inside the run, and no two are the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
+
+from benchctl.config.findings import References, check_slugs_differ, check_unique
+from benchctl.config.model import slug
+from benchctl.config.schema import Item
+from benchctl.config.yaml_file import Place, shown
+
+_OUR_FILES = ("metadata.json", "trial.json", "events.ndjson", "config.yaml")
+_OUR_FOLDERS = ("logs", "scripts", "plots", "trials")
+MAX_PATH = 1000
+_WINDOWS_NAMES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+
+
+def check_outputs(references: References) -> None:
+    check_unique(references, references.draft.outputs(), "output")
+    check_slugs_differ(references, references.draft.outputs(), "output")
+    for output in references.draft.outputs():
+        _check_remote_path(references, output)
+        if "local_path" in output:
+            _check_local_path(references, output.at("local_path"), output["local_path"])
+            _check_not_ours(references, output.at("local_path"), output["local_path"], (*_OUR_FILES, *_OUR_FOLDERS))
+
+
+def _check_remote_path(references: References, output: Item) -> None:
+    path, place = output.get("remote_path"), output.at("remote_path")
+    if path is None:
+        return
+    if flaw := _not_one_file(path):
+        references.problem(place, f"{shown(path)} {flaw}")
+    elif "local_path" not in output and not references.document.is_bad(output.at("local_path")):
+        _check_own_name(references, place, path)
+
+
+def _not_one_file(path: str) -> str | None:
+    if re.search(r"[*?\[]", path):
+        return "is a pattern (it holds *, ? or [), and patterns are not supported yet; name one file"
+    return "is a folder, and folders are not supported yet; name one file" if path.endswith("/") else None
+
+
+def _check_own_name(references: References, place: Place, path: str) -> None:
+    """The file's own name, when it is to be kept under that."""
+    name = PurePosixPath(path).name
+    if name in ("", "..") or path in ("~", "."):
+        references.problem(place, f"{shown(path)} has no name of its own; add a local_path to keep it as")
+    else:
+        _check_local_path(references, place, name)
+        _check_not_ours(references, place, name, (*_OUR_FILES, *_OUR_FOLDERS))
+
+
+def _check_local_path(references: References, place: Place, path: str) -> None:
+    """A path that stays in the trial's directory, or an absolute one; sane names in both."""
+    if len(path) > MAX_PATH:
+        references.problem(place, f"the path is longer than {MAX_PATH} characters; shorten it")
+        return
+    plain = re.sub(r"\{\{.*?\}\}", "x", path)
+    parts = plain.split("/")
+    if ".." in parts:
+        references.problem(
+            place, f"{shown(path)} leads out of the run's directory; remove '..' or write an absolute path"
+        )
+    elif parts[-1] in ("", ".", "~"):
+        references.problem(place, f"{shown(path)} is a directory; write the file's name as well")
+    elif flaw := next((flaw for part in parts if (flaw := _name_flaw(part))), None):
+        references.problem(place, f"{shown(path)} can't be a file name: {flaw}; {_CURES[str(place[-1])]}")
+
+
+def _name_flaw(name: str) -> str | None:
+    if not name.isprintable() or "\\" in name:
+        return "it holds a character that is no part of a name"
+    if name.startswith("-"):
+        return "it begins with '-'"
+    if name.startswith("~") and name != "~":
+        return "it begins with '~'"
+    if name and name != "." and name.endswith((".", " ")):
+        return "it ends with a dot or a space"
+    if _WINDOWS_NAMES.fullmatch(name):
+        return "Windows keeps that name for itself"
+    return "it is longer than 200 bytes" if len(name.encode()) > 200 else None
+
+
+def _check_not_ours(references: References, place: Place, path: str, ours: Iterable[str]) -> None:
+    if references.document.is_bad(place) or path.startswith(("/", "~")):
+        return
+    first = next((part for part in path.split("/") if part not in ("", ".")), "")
+    if first.lower() in ours:
+        kind = "folder" if first.lower() in _OUR_FOLDERS else "file"
+        references.problem(
+            place, f"{shown(first)} is a {kind} that benchctl itself writes into the run; {_CURES[str(place[-1])]}"
+        )
+
+
+def check_export_path(references: References, plot: Item) -> None:
+    place, path = plot.at("export_path"), plot["export_path"]
+    _check_local_path(references, place, path)
+    folders = [folder for folder in _OUR_FOLDERS if folder != "plots"]
+    _check_not_ours(references, place, path, (*_OUR_FILES, *folders))
+    suffix = PurePosixPath(path).suffix.lower().removeprefix(".")
+    wanted = plot.get("format", suffix if suffix in ("png", "svg", "pdf") else "png")
+    if suffix and suffix != wanted and "{{" not in path:
+        references.problem(place, f"{shown(path)} ends in .{suffix}, but the plot's format is {wanted}; change one")
+
+
+def check_files(references: References) -> None:
+    """No two outputs or plots may land on the same file, nor one inside another."""
+    files: dict[str, Item] = {}
+    folders: dict[str, Item] = {}
+    for item, key, path in _landings(references):
+        if references.document.is_bad(item.at(key)):
+            continue
+        landing = PurePosixPath(path.lower())
+        inside = next((files[str(folder)] for folder in landing.parents if str(folder) in files), None)
+        other = files.get(str(landing)) or folders.get(str(landing)) or inside
+        if other is not None:
+            references.problem(item.at(key), _in_the_way(references, other, path, _CURES[key]))
+        files.setdefault(str(landing), item)
+        folders.update({str(folder): item for folder in landing.parents if folder.name})
+
+
+_CURES = {
+    "remote_path": "add a local_path",
+    "local_path": "choose another local_path",
+    "name": "add an export_path",
+    "export_path": "choose another export_path",
+}
+
+
+def _in_the_way(references: References, other: Item, path: str, cure: str) -> str:
+    line = references.document.line(other.place)
+    return f"it would be kept as {shown(path)}, where {shown(other.get('name', '?'))} of line {line} is kept; {cure}"
+
+
+def _landings(references: References) -> Iterator[tuple[Item, str, str]]:
+    """Each output and plot with the key that says where it goes, and where that is."""
+    for output in references.draft.outputs():
+        if "local_path" in output:
+            yield output, "local_path", _kept_path(output["local_path"])
+        elif "remote_path" in output:
+            yield output, "remote_path", PurePosixPath(output["remote_path"]).name
+    for plot in references.draft.plots:
+        if "export_path" in plot:
+            yield plot, "export_path", _kept_path(plot["export_path"], "plots/")
+        elif "name" in plot:
+            yield plot, "name", f"plots/{slug(plot['name'])}.{plot.get('format', 'png')}"
+
+
+def _kept_path(path: str, folder: str = "") -> str:
+    return folder + PurePosixPath(path).name if path.startswith(("/", "~")) else path

@@ -1,0 +1,201 @@
+"""What a single value of the config must be.
+
+Each check takes the value as it was written, text for every scalar, and returns it converted; it raises
+voluptuous' Invalid with a sentence, whose subject is the key when it begins with a verb.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from voluptuous import Invalid, MultipleInvalid
+
+from benchctl.config.model import Secret
+from benchctl.config.yaml_file import shown
+from benchctl.template import did_you_mean
+from benchctl.units import check_timestamp_unit, parse_duration
+
+Check = Callable[[Any], Any]
+
+
+def text(value: Any) -> str:
+    """Some text on one line."""
+    if value is None:
+        raise Invalid("has no value; give it one or remove the key")
+    found = any_text(value)
+    if not found.strip():
+        raise Invalid("is empty; give it a value or remove the key")
+    if "\n" in found or "\r" in found:
+        raise Invalid("must be on one line")
+    return found
+
+
+def secret(value: Any) -> Secret:
+    return Secret(text(value))
+
+
+def any_text(value: Any) -> str:
+    """A text that may have many lines, or be empty."""
+    if value is None:
+        raise Invalid('has no value; give one, or "" for an empty text')
+    if isinstance(value, str):
+        return value
+    raise Invalid(f"must be a single text, not {kind_of(value)}")
+
+
+def command(value: Any) -> str:
+    found = any_text(value)
+    if not found.strip():
+        raise Invalid("is empty; give a command or remove the key")
+    return found
+
+
+def integer(lowest: int, highest: int) -> Check:
+    def check(value: Any) -> int:
+        found = text(value)
+        if re.fullmatch("0|[1-9][0-9]{0,17}", found) and lowest <= int(found) <= highest:
+            return int(found)
+        raise Invalid(f"must be a whole number from {lowest} to {highest}, not {shown(found)}")
+
+    return check
+
+
+def boolean(value: Any) -> bool:
+    found = text(value).lower()
+    if found in ("true", "yes", "on", "false", "no", "off"):
+        return found in ("true", "yes", "on")
+    raise Invalid(f"must be true or false, not {shown(text(value))}")
+
+
+def duration(value: Any) -> float:
+    """Seconds, more than none."""
+    try:
+        found = parse_duration(text(value))
+    except ValueError as error:
+        raise Invalid(str(error)) from error
+    if not found:
+        raise Invalid("must be longer than 0s")
+    return found
+
+
+def duration_or_none(value: Any) -> float | None:
+    return None if text(value) == "none" else duration(value)
+
+
+def one_of(*choices: str, later: tuple[str, ...] = ()) -> Check:
+    def check(value: Any) -> str:
+        found = text(value)
+        if found in choices:
+            return found
+        if found in later:
+            raise Invalid(f"{found!r} is not supported yet; use {_either(choices)}")
+        raise Invalid(f"must be {_either(choices)}, not {shown(found)}.{did_you_mean(found, choices)}".rstrip("."))
+
+    return check
+
+
+def list_of(check: Check) -> Check:
+    """A list, or a single value where a list of one is meant."""
+
+    def check_all(value: Any) -> tuple[Any, ...]:
+        if isinstance(value, dict):
+            raise Invalid("must be a list or a single text, not a mapping")
+        return tuple(_checked_one_by_one(check, value)) if isinstance(value, list) else (check(value),)
+
+    return check_all
+
+
+def _checked_one_by_one(check: Check, values: list[Any]) -> list[Any]:
+    found, errors = [], []
+    for number, value in enumerate(values):
+        try:
+            found.append(check(value))
+        except Invalid as error:
+            errors.append(Invalid(error.error_message, [number]))
+    if errors:
+        raise MultipleInvalid(errors)
+    return found
+
+
+def listing(value: Any) -> list[Any]:
+    if value is None or isinstance(value, list):
+        return value or []
+    raise Invalid(f"must be a list, each item after '- ', not {kind_of(value)}")
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    if value is None or isinstance(value, dict):
+        return value or {}
+    raise Invalid(f"must be a mapping of keys and values, not {kind_of(value)}")
+
+
+def as_is(value: Any) -> Any:
+    return value
+
+
+def not_yet(_: Any) -> Any:
+    """Stands for a key whose behaviour does not exist yet: never silently accepted."""
+    raise Invalid("is not supported yet; remove it")
+
+
+def timestamp_unit(value: str) -> str:
+    try:
+        return check_timestamp_unit(value)
+    except ValueError as error:
+        raise Invalid(str(error)) from error
+
+
+def address(value: Any) -> str:
+    """An IP address or host name, without user or port."""
+    found = text(value)
+    if "@" in found:
+        raise Invalid(f"{shown(found)} holds a user; write the user as username: and only the address here")
+    if re.fullmatch(r"[^:\[\]]+:[0-9]+", found):
+        raise Invalid(f"{shown(found)} holds a port; write the port as port: and only the address here")
+    if not re.fullmatch(r"[\w:][\w.:%-]*", found):
+        raise Invalid(f"{shown(found)} is not an IP address or host name, such as 10.0.0.5 or db.example.org")
+    return found
+
+
+def host_key(value: Any) -> str:
+    found = text(value)
+    if re.fullmatch("SHA256:[A-Za-z0-9+/]{43}=?", found):
+        return found
+    if found.startswith("SHA256:"):
+        raise Invalid("must be SHA256: and 43 characters, as `ssh-keygen -lf` prints a fingerprint")
+    choices = ("accept-new", "strict", "off")
+    if found in choices:
+        return found
+    hint = did_you_mean(found, choices)
+    raise Invalid(f"must be accept-new, strict, off or a fingerprint SHA256:..., not {shown(found)}.{hint}".rstrip("."))
+
+
+def _matching(pattern: str, sentence: str) -> Check:
+    def check(value: Any) -> str:
+        found = text(value)
+        if not re.fullmatch(pattern, found):
+            raise Invalid(sentence.format(shown(found)))
+        return found
+
+    return check
+
+
+user_name = _matching(r"[^\s:/-][^\s:/]*", "{} is not a user name; it has no spaces, ':' or '/'")
+task_name = _matching(r"[A-Za-z_][\w.-]*", "{} is not the name of an Invoke task, such as build or db.reset")
+
+
+def kind_of(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    return "a list" if isinstance(value, list) else "a mapping" if isinstance(value, dict) else shown(str(value))
+
+
+def _either(choices: Iterable[str]) -> str:
+    *most, last = choices
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def not_over_ssh(_: Any) -> Any:
+    raise Invalid("means nothing for local, which is this machine and not reached over SSH; only address does")

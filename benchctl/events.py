@@ -1,0 +1,46 @@
+"""What a run announces while it goes.
+
+The workflow announces events; the journal (events.ndjson) keeps them, the terminal shows them.
+Those in TRANSIENT only matter at the moment they happen and are not kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+RUN_STARTED = "run_started"  # id, uid, benchmark, directory, stages[], hosts[]
+HOST_CONNECTED = "host_connected"  # host, address, duration_s, facts{}
+TRIAL_STARTED = "trial_started"  # case, trial
+STAGE_STARTED = "stage_started"  # stage, host, index, count, command, cwd, background
+STAGE_READY = "stage_ready"  # stage, host, duration_s, check, goes_on
+STAGE_GOES_ON = "stage_goes_on"  # stage, host, elapsed_s; every half minute
+STAGE_FINISHED = "stage_finished"  # stage, host, status, exit_code, signal, duration_s, error{}
+STAGE_SKIPPED = "stage_skipped"  # stage, reason
+BACKGROUND_ENDED = "background_ended"  # stage, host, status, exit_code, signal, duration_s, stopped, error{}
+OUTPUT_COLLECTED = "output_collected"  # output, stage, host, remote_path, path, bytes, sha256, duration_s
+OUTPUT_MISSED = "output_missed"  # output, stage, host, optional, reason
+STOPPING = "stopping"  # text
+WARNING = "warning"  # text
+TRIAL_FINISHED = "trial_finished"  # case, trial, status, duration_s, error{}
+RUN_FINISHED = "run_finished"  # status, duration_s, error{}
+
+OUTPUT_LINES = "output_lines"  # stage, host, stream, lines[], left_out
+HEALTH_PROGRESS = "health_progress"  # stage, host, check, elapsed_s, window_s, last
+TRANSFER_PROGRESS = "transfer_progress"  # output, host, done_bytes, total_bytes
+
+TRANSIENT = frozenset({OUTPUT_LINES, HEALTH_PROGRESS, TRANSFER_PROGRESS})
+
+
+@dataclass(frozen=True)
+class Event:
+    """One announcement: its kind, its moment (aware UTC) and JSON-ready details."""
+
+    kind: str
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+Listener = Callable[[Event], None]

@@ -1,0 +1,351 @@
+"""An SSH connection as benchctl wants it: Fabric's, with host keys checked and errors that say the cure."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import fabric
+import invoke
+import paramiko
+
+from benchctl.config.model import HostConfig
+from benchctl.errors import HostError, HostUnfit, HostUnreachable, LinkLost
+from benchctl.hosts.credentials import Credentials
+from benchctl.hosts.keepalive import Keepalive
+from benchctl.hosts.known_hosts import SYSTEM_FILE, HostKeyPolicy, fingerprint, known_hosts_name, matching_keys
+from benchctl.hosts.route import CommandSocket, Destination, FirstWords, hops
+from benchctl.hosts.runner import LocalRunner, RemoteRunner, Running
+
+AUTH_TIMEOUT_S = 15.0
+SESSIONS_PER_TRANSPORT = 8  # sshd's MaxSessions is 10 by default
+
+
+def new_token() -> str:
+    """What tells the supervisors of one context from those of others, in a process list."""
+    return secrets.token_hex(4)
+
+
+def fabric_config(shell: str = "sh -c", ssh_config: paramiko.SSHConfig | None = None) -> fabric.Config:
+    """Fabric's settings with our runners in them; no file of the user's is read behind their back."""
+    overrides = {
+        "runners": {"remote": RemoteRunner, "local": LocalRunner},
+        "run": {"in_stream": False, "shell": shell},
+        "load_ssh_configs": False,
+    }
+    return fabric.Config(overrides=overrides, lazy=True, ssh_config=ssh_config or paramiko.SSHConfig())
+
+
+class LocalContext(invoke.Context):
+    """Invoke's context for this machine; `directory` is where its commands start."""
+
+    def __init__(self, config: fabric.Config, directory: Path) -> None:
+        super().__init__(config)
+        self._set(running=Running(), token=new_token(), environment={}, directory=str(directory))
+
+
+class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
+    """A Fabric connection to one host of a benchmark. Creating one opens no socket.
+
+    Raises HostError's subclasses from `open()`, told apart by how far it came: name, route, banner, host
+    key, authentication. Sessions beyond SESSIONS_PER_TRANSPORT go over a second connection of the same kind.
+    """
+
+    def __init__(self, host: HostConfig, *, config: fabric.Config, gateway: Connection | None = None) -> None:
+        super().__init__(
+            host=host.ip or host.alias,
+            user=host.username,
+            port=host.port,
+            config=config,
+            gateway=gateway or _route(host.ip or host.alias, config) or False,
+            forward_agent=False,
+            connect_timeout=host.connect_timeout_s,
+        )
+        self._set(
+            entry=host,
+            alias=host.alias,
+            running=Running(),
+            token=new_token(),
+            environment={},  # what every command run on it gets
+            directory=None,  # where `local` commands start: in the current one
+            connect_timeout=host.connect_timeout_s,  # Fabric cuts off its fraction
+            connect_kwargs={},
+            host_key=None,  # its fingerprint, once known
+            host_key_is_new=False,
+            _channels=[],
+            _opening=0,  # sessions asked for and not yet there
+            _spare=None,
+            _prepared=None,
+            _owns_gateway=True,
+            _keepalive=None,
+            _open_lock=threading.RLock(),
+        )
+
+    @property
+    def place(self) -> str:
+        """Where it leads, for messages: `db (10.0.0.5)` or `db (10.0.0.5:2201)`."""
+        return f"{self.alias} ({self.host})" if self.port == 22 else f"{self.alias} ({self.host}:{self.port})"
+
+    # Opening
+
+    def open(self) -> None:
+        with self._open_lock:
+            if not self.is_connected:
+                self._open()
+
+    def _open(self) -> None:
+        policy = self._host_key_policy()
+        credentials = Credentials.of(self.entry, self.ssh_config, self.place)
+        try:
+            sock = FirstWords(self.open_gateway() if self.gateway else self._destination().connect())
+            self._greet(sock, policy, credentials)
+        except BaseException:
+            self._close_gateway()
+            raise
+        self._set(_keepalive=Keepalive(self.transport, self.ssh_config))
+        self._keepalive.start()
+
+    def _greet(self, sock: FirstWords, policy: HostKeyPolicy, credentials: Credentials) -> None:
+        try:
+            self._handshake(sock, policy, credentials)
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise self._explain(error, sock, credentials) from error
+        finally:
+            if not self.is_connected:
+                self.client.close()
+                sock.close()
+
+    def _destination(self) -> Destination:
+        return Destination(self.alias, self.place, self.host, self.port, self.connect_timeout)
+
+    def _handshake(self, sock: Any, policy: HostKeyPolicy, credentials: Credentials) -> None:
+        name = known_hosts_name(self.host, self.port)
+        known_types = [key.type for file in policy.files for key in matching_keys(file, name) if not key.marker]
+        self._set(client=paramiko.SSHClient())
+        self.client.set_missing_host_key_policy(_Asked(self, policy, name))
+        self.client.connect(
+            hostname=self.host,
+            port=self.port,
+            username=self.user,
+            sock=sock,
+            timeout=self.connect_timeout,
+            banner_timeout=self.connect_timeout,
+            auth_timeout=AUTH_TIMEOUT_S,
+            channel_timeout=self.connect_timeout,
+            transport_factory=partial(_transport, known_types=known_types),
+            **credentials.arguments,
+        )
+        self._set(transport=self.client.get_transport())
+
+    def _host_key_policy(self) -> HostKeyPolicy:
+        named = self.ssh_config.get("userknownhostsfile", "~/.ssh/known_hosts ~/.ssh/known_hosts2")
+        files = [Path(name).expanduser() for name in named.split()]
+        return HostKeyPolicy(self.alias, self.entry.host_key, (*files, SYSTEM_FILE))
+
+    def open_gateway(self) -> Any:
+        if isinstance(self.gateway, str):
+            return CommandSocket(self.gateway, host=self.host, port=self.port, user=self.user)
+        self.gateway.open()
+        try:
+            return self.gateway.tcp(self.host, self.port, self.connect_timeout)
+        except OSError as error:
+            raise HostUnreachable(
+                self.alias,
+                f"{self.place} can't be reached from its gateway {self.gateway.place}: {error}",
+                hint=f"is sshd running there on port {self.port}, and does {self.gateway.alias} allow forwarding?",
+            ) from error
+
+    def _close_gateway(self) -> None:
+        if self._owns_gateway and isinstance(self.gateway, Connection):
+            self.gateway.close()
+
+    def _explain(self, error: Exception, sock: FirstWords, credentials: Credentials) -> HostError:
+        """The same failure in our words, by the stage that the connection had reached."""
+        transport = self.client.get_transport()
+        if transport is None or not transport.remote_version:
+            return self._no_ssh(sock)
+        if not transport.initial_kex_done:
+            return HostUnreachable(
+                self.alias,
+                f"{self.place}: the SSH handshake failed: {error}",
+                hint=f"it is {transport.remote_version}; `ssh -v -p {self.port} {self.host}` shows what it wants",
+            )
+        return credentials.refusal(self.entry, self.user, self.place, getattr(error, "allowed_types", []))
+
+    def _no_ssh(self, sock: FirstWords) -> HostUnreachable:
+        if sock.first_line:
+            problem = f"is not an SSH server; it says '{sock.first_line}'"
+            hint = f"hosts.{self.alias}.port is {self.port}; on which one does sshd listen?"
+        elif sock.has_ended:
+            problem = "ends the connection before a word is said"
+            hint = "is sshd too busy (MaxStartups), or does a firewall or hosts.deny turn us away?"
+        else:
+            problem = "accepts the connection but says nothing"
+            hint = "is that port really sshd's, or is the machine too busy to answer?"
+        return HostUnreachable(self.alias, f"{self.place} {problem}", hint=hint)
+
+    # Using
+
+    def create_session(self) -> paramiko.Channel:
+        """A new session channel, over a second connection when this one has as many as it may."""
+        self.open()
+        return self._take_prepared() or self._new_session()
+
+    def prepare_session(self) -> None:
+        """Open the next session ahead of its use: one round trip less before the next command begins.
+
+        It costs the host nothing: sshd starts a process only for a session's command. When none can be had, that
+        is for whoever needs one to say.
+        """
+        if self._prepared is None and self.is_connected and self._reserve_session():
+            channel = None
+            try:
+                channel = self.transport.open_session(timeout=self.connect_timeout)
+            except (paramiko.SSHException, EOFError, OSError):
+                return
+            finally:
+                self._end_reservation(channel)
+            self._set(_prepared=channel)
+
+    def _take_prepared(self) -> paramiko.Channel | None:
+        with self._open_lock:
+            channel = self._prepared
+            self._set(_prepared=None)
+        return channel if channel is not None and not channel.closed else None
+
+    def _new_session(self) -> paramiko.Channel:
+        if not self._reserve_session():
+            return self._spare_connection().create_session()
+        channel = None
+        try:
+            channel = self.transport.open_session(timeout=self.connect_timeout)
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            is_alone = not self._channels and self._opening == 1
+            if is_alone or not _is_refusal(error):
+                raise LinkLost(self.alias, f"{self.place}: no session could be opened: {_reason(error)}") from error
+            return self._spare_connection().create_session()  # its MaxSessions is lower than most
+        finally:
+            self._end_reservation(channel)
+        return cast(paramiko.Channel, channel)
+
+    def _reserve_session(self) -> bool:
+        with self._open_lock:
+            self._set(_channels=[c for c in self._channels if not c.closed])
+            if len(self._channels) + self._opening >= SESSIONS_PER_TRANSPORT:
+                return False
+            self._set(_opening=self._opening + 1)
+            return True
+
+    def _end_reservation(self, channel: paramiko.Channel | None) -> None:
+        with self._open_lock:
+            self._set(_opening=self._opening - 1)
+            if channel is not None:
+                self._channels.append(channel)
+
+    def _spare_connection(self) -> Connection:
+        with self._open_lock:
+            if self._spare is None:
+                gateway = self.gateway if isinstance(self.gateway, Connection) else None
+                spare = Connection(self.entry, config=self.config, gateway=gateway)
+                spare._set(_owns_gateway=gateway is None)
+                self._set(_spare=spare)
+            return cast(Connection, self._spare)
+
+    def sftp(self) -> paramiko.SFTPClient:
+        """For tasks that want Fabric's `get` and `put`. Raises HostUnfit where sshd has no SFTP."""
+        if self._sftp is None or self._sftp.get_channel().closed:
+            channel = self.create_session()
+            try:
+                channel.invoke_subsystem("sftp")
+                self._set(_sftp=paramiko.SFTPClient(channel))
+            except (paramiko.SSHException, EOFError) as error:
+                channel.close()
+                raise HostUnfit(
+                    self.alias,
+                    f"{self.place} has no SFTP, which get and put need",
+                    hint="`Subsystem sftp internal-sftp` in its sshd_config adds it; outputs and copies need none",
+                ) from error
+        return cast(paramiko.SFTPClient, self._sftp)
+
+    def tcp(self, host: str, port: int, timeout_s: float) -> paramiko.Channel:
+        """A connection to host:port as seen from there. Raises OSError as a socket would."""
+        self.open()
+        try:
+            channel = self.transport.open_channel("direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=timeout_s)
+        except paramiko.ChannelException as error:
+            if error.code == 1:
+                raise ForwardingForbidden("it forbids forwarding") from error
+            raise ConnectionRefusedError(error.text.lower()) from error  # paramiko keeps sshd's reason to itself
+        except (paramiko.SSHException, EOFError) as error:
+            raise (
+                ConnectionRefusedError("connect failed") if _is_refusal(error) else TimeoutError("no answer")
+            ) from error
+        return cast(paramiko.Channel, channel)
+
+    def close(self) -> None:
+        if self._keepalive is not None:
+            self._keepalive.stop()
+        if self._spare is not None:
+            self._spare.close()
+        if self._sftp is not None:
+            self._sftp.close()
+            self._set(_sftp=None)
+        self.client.close()
+        self._close_gateway()
+
+
+class ForwardingForbidden(OSError):
+    """sshd does not allow direct-tcpip channels."""
+
+
+class _Asked(paramiko.MissingHostKeyPolicy):
+    """Puts every host key before our policy: paramiko is told of no known ones."""
+
+    def __init__(self, connection: Connection, policy: HostKeyPolicy, name: str) -> None:
+        self._connection, self._policy, self._name = connection, policy, name
+
+    def missing_host_key(self, client: Any, hostname: str, key: paramiko.PKey) -> None:
+        is_new = self._policy.check(self._name, key)
+        self._connection._set(host_key=fingerprint(key), host_key_is_new=is_new)
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether the server did not want to open a channel; of several at once, paramiko tells only one why."""
+    return isinstance(error, paramiko.ChannelException) or str(error) == "Unable to open channel."
+
+
+def _reason(error: Exception) -> str:
+    return error.text if isinstance(error, paramiko.ChannelException) else str(error) or "the connection ended"
+
+
+def _transport(sock: Any, *, known_types: Sequence[str], **kwargs: Any) -> paramiko.Transport:
+    """A transport that asks for a host key of a type we know, and for AES-GCM: faster than CTR with a MAC."""
+    transport = paramiko.Transport(sock, **kwargs)
+    transport.set_log_channel("benchctl.paramiko")
+    options = transport.get_security_options()
+    options.ciphers = sorted(options.ciphers, key=lambda name: "gcm" not in name)
+    options.key_types = sorted(options.key_types, key=lambda name: not _is_known(name, known_types))
+    return transport
+
+
+def _is_known(algorithm: str, known_types: Sequence[str]) -> bool:
+    return algorithm in known_types or (algorithm.startswith("rsa-sha2-") and "ssh-rsa" in known_types)
+
+
+def _route(name: str, config: fabric.Config) -> Connection | str | None:
+    """The gateway that ~/.ssh/config names: ProxyJump's hops in their order, else a ProxyCommand."""
+    settings: Mapping[str, Any] = config.base_ssh_config.lookup(name)
+    jumps = settings.get("proxyjump", "none")
+    if jumps.lower() == "none":
+        return settings.get("proxycommand")  # None for `none`
+    gateway = None
+    for hop in hops(jumps):
+        if hop.name in (name, settings["hostname"]):  # `Host *` with a ProxyJump also matches the jump host itself
+            return None
+        entry = HostConfig(alias=hop.name, ip=hop.name, username=hop.user, port=hop.port)
+        gateway = Connection(entry, config=config, gateway=gateway)
+    return gateway

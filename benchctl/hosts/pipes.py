@@ -1,0 +1,73 @@
+"""The two ends of a host's question shell: a process here, or an SSH session."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import paramiko
+
+from benchctl.hosts.shell import shell_command, shell_words
+
+CLOSE_S = 1.0
+
+
+class LocalPipes:
+    """A shell on this machine, the leader of its own session."""
+
+    def __init__(self, directory: Path, token: str) -> None:
+        self._process = subprocess.Popen(
+            shell_words(token),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd=directory,
+            bufsize=0,
+        )
+
+    def write(self, data: bytes) -> None:
+        assert self._process.stdin
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._process.stdin.fileno(), view) :]
+
+    def read(self) -> bytes:
+        """The reader closes its end when it has read all: closing it under a read would free its number."""
+        assert self._process.stdout
+        data: bytes = self._process.stdout.read(1 << 16)
+        if not data:
+            self._process.stdout.close()
+        return data
+
+    def close(self) -> None:
+        """End the shell, and what it still runs."""
+        assert self._process.stdin
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(timeout=CLOSE_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+
+class ChannelPipes:
+    """A shell in an SSH session."""
+
+    def __init__(self, channel: paramiko.Channel, token: str) -> None:
+        self._channel = channel
+        self._channel.exec_command(shell_command(token))
+
+    def write(self, data: bytes) -> None:
+        self._channel.sendall(data)
+
+    def read(self) -> bytes:
+        return self._channel.recv(1 << 16)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError, EOFError):
+            self._channel.close()

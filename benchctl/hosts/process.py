@@ -1,0 +1,98 @@
+"""What a stage has going on a host: a handle that can be watched, ended and asked how it went."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+DRAIN_S = 0.2  # output of a shell that left processes counts as drained after that long without a byte
+DRAIN_LIMIT_S = 1.0
+LAST_BYTES_S = 0.5  # the same where all are gone: who still holds the streams open is a daemon
+
+
+class Process:
+    """A piece of work under way.
+
+    started: it is under way on its host. ended: its shell (or function) is over and `exit_code` says how; None with
+    `lost` set means that nobody will ever know. gone: nothing that it left in its process group is alive either.
+    """
+
+    def __init__(self) -> None:
+        self.pid: int | None = None  # also the process group, on its host
+        self.exit_code: int | None = None
+        self.lost = False
+        self.error: BaseException | None = None  # what a function raised
+        self.started = threading.Event()
+        self.ended = threading.Event()
+        self.gone = threading.Event()
+        self.started_at = time.monotonic()
+        self.ended_at: float | None = None
+        self._listeners: list[Callable[[], None]] = []
+
+    def notify(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when the process has started, ended and gone (at once for what already happened)."""
+        self._listeners.append(listener)
+        if self.started.is_set():
+            listener()
+
+    @property
+    def left_processes(self) -> bool:
+        """Whether the shell is over and others of its process group are still there."""
+        return self.ended.is_set() and not self.gone.is_set()
+
+    def terminate(self) -> None:
+        """Ask for an orderly end of the whole process group: TERM, then KILL after the grace."""
+
+    def kill(self) -> None:
+        """End the whole process group at once."""
+
+    def close(self) -> None:
+        """Let go of its streams; what still runs there is ended by its supervisor."""
+
+    def _has_started(self) -> None:
+        self.started.set()
+        self._tell()
+
+    def _has_ended(self, exit_code: int | None, *, gone: bool, at: float | None = None) -> None:
+        if not self.ended.is_set():
+            self.exit_code = exit_code
+            self.lost = exit_code is None and self.error is None
+            self.ended_at = time.monotonic() if at is None else at
+            self.ended.set()
+        self.started.set()
+        if gone:
+            self.gone.set()
+        self._tell()
+
+    def _tell(self) -> None:
+        for listener in list(self._listeners):
+            listener()
+
+
+class FunctionProcess(Process):
+    """A Python function run in a thread of its own: a copy between hosts, a project's Invoke task.
+
+    `stop` is called to make the function return early; a function can't be killed.
+    """
+
+    def __init__(self, function: Callable[[], None], stop: Callable[[], None] = lambda: None) -> None:
+        super().__init__()
+        self._function = function
+        self._stop = stop
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        self._has_started()
+        try:
+            self._function()
+        except BaseException as error:
+            self.error = error
+            self._has_ended(None, gone=True)
+        else:
+            self._has_ended(0, gone=True)
+
+    def terminate(self) -> None:
+        self._stop()
+
+    kill = terminate

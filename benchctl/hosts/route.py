@@ -1,0 +1,196 @@
+"""From a host's name to a TCP connection: names, addresses, jump hosts, and what may be in the way."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from benchctl.errors import HostUnreachable
+
+RESOLVE_TIMEOUT_S = 5.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where a connection is to lead, and how messages call it."""
+
+    alias: str
+    place: str
+    host: str
+    port: int
+    timeout_s: float
+
+    def connect(self) -> socket.socket:
+        """A TCP connection to the first address that answers. Raises HostUnreachable."""
+        addresses = self._addresses()
+        deadline = time.monotonic() + self.timeout_s
+        failure: OSError | None = None
+        for left, (family, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
+            sock = socket.socket(family, socket.SOCK_STREAM)
+            sock.settimeout(max(0.1, (deadline - time.monotonic()) / left))
+            try:
+                sock.connect(address)
+            except OSError as error:
+                sock.close()
+                failure = failure or error
+            else:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return sock
+        raise self._unreachable(failure or OSError("it has no address")) from failure
+
+    def _addresses(self) -> list[tuple[int, Any]]:
+        try:
+            found = within(RESOLVE_TIMEOUT_S, lambda: socket.getaddrinfo(self.host, self.port, 0, socket.SOCK_STREAM))
+        except TimeoutError:
+            raise HostUnreachable(
+                self.alias,
+                f"{self.place}: no answer to the name '{self.host}' within {RESOLVE_TIMEOUT_S:g} s",
+                hint="is the name server reachable? An IP address needs none",
+            ) from None
+        except (OSError, UnicodeError) as error:
+            why = getattr(error, "strerror", None) or "it is no host name"
+            raise HostUnreachable(
+                self.alias,
+                f"{self.place}: nothing is known by the name '{self.host}' ({why})",
+                hint=f"check hosts.{self.alias}.ip for a typing error; `getent hosts {self.host}` asks the same",
+            ) from error
+        return [(family, address) for family, _, _, _, address in found]
+
+    def _unreachable(self, error: OSError) -> HostUnreachable:
+        if isinstance(error, TimeoutError):
+            return HostUnreachable(
+                self.alias,
+                f"{self.place}: no answer within {self.timeout_s:g} s",
+                hint="is it switched on, and does a firewall drop the packets? "
+                f"hosts.{self.alias}.connect_timeout gives it longer",
+            )
+        if isinstance(error, ConnectionRefusedError):
+            return HostUnreachable(
+                self.alias,
+                f"{self.place} refused the connection to port {self.port}",
+                hint=f"is sshd running there on port {self.port}? hosts.{self.alias}.port sets another",
+            )
+        return HostUnreachable(
+            self.alias,
+            f"{self.place} can't be reached: {error.strerror or error}",
+            hint=f"is there a route to it from here? `ip route get {self.host}` shows it",
+        )
+
+
+class FirstWords:
+    """A socket that remembers how its conversation began: what is no SSH server says so in its first line."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+        self.heard = b""
+        self.has_ended = False
+
+    def recv(self, size: int) -> bytes:
+        with self._noting_its_end():
+            data: bytes = self._sock.recv(size)
+        if len(self.heard) < 100:
+            self.heard += data[:100]
+        self.has_ended = not data
+        return data
+
+    def send(self, data: bytes) -> int:
+        with self._noting_its_end():
+            return int(self._sock.send(data))
+
+    @contextlib.contextmanager
+    def _noting_its_end(self) -> Iterator[None]:
+        try:
+            yield
+        except ConnectionError:
+            self.has_ended = True
+            raise
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    @property
+    def first_line(self) -> str:
+        lines = self.heard.decode("utf-8", "replace").splitlines() or [""]
+        return "".join(c if c.isprintable() else "?" for c in lines[0])[:80]
+
+
+class CommandSocket(socket.socket):
+    """A connection that a ProxyCommand makes; it ends with the socket.
+
+    paramiko's own reads too slowly, and for ever once the command has died.
+    """
+
+    def __init__(self, command: str, *, host: str, port: int, user: str) -> None:
+        values = {"%h": host, "%p": str(port), "%r": user, "%%": "%"}
+        command = re.sub("%[hpr%]", lambda token: values[token[0]], command)
+        near, far = socket.socketpair()
+        super().__init__(fileno=near.detach())
+        with far:
+            self._process = subprocess.Popen(
+                ["sh", "-c", f"exec {command}"],
+                stdin=far.fileno(),
+                stdout=far.fileno(),
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+    def close(self) -> None:
+        super().close()
+        if self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait()
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One jump host of a ProxyJump line."""
+
+    name: str
+    user: str | None
+    port: int | None
+
+
+def hops(jumps: str) -> Iterator[Hop]:
+    """The jump hosts of `user@host:port,ssh://host2,...`, in their order."""
+    for word in jumps.split(","):
+        user, _, place = word.strip().removeprefix("ssh://").rstrip("/").rpartition("@")
+        name, port = _name_and_port(place)
+        yield Hop(name, user or None, port)
+
+
+def _name_and_port(place: str) -> tuple[str, int | None]:
+    if place.startswith("["):
+        name, _, port = place[1:].partition("]")
+        return name, int(port[1:]) if port[1:].isdigit() else None
+    name, _, port = place.rpartition(":")
+    return (name, int(port)) if name and port.isdigit() and ":" not in name else (place, None)
+
+
+def within(seconds: float, function: Callable[[], T]) -> T:
+    """What `function` returns or raises. TimeoutError when it takes longer; it goes on in its thread then."""
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            results.append(function())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if errors:
+        raise errors[0]
+    if not results:
+        raise TimeoutError
+    return results[0]

@@ -1,0 +1,80 @@
+"""What the names in a benchmark's text stand for, and the environment of its commands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchctl.config.model import Benchmark, HostConfig, Stage
+from benchctl.template import fill
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """Which run and trial a stage runs in."""
+
+    benchmark: Benchmark
+    run_id: str
+    run_uid: str
+    run_directory: Path
+    case: str | None
+    trial: int
+    environment: Mapping[str, str]  # from `run -e`
+
+    def values(self, stage: Stage) -> dict[str, str]:
+        """Every name that a template of the stage may use."""
+        return known_names(self.benchmark) | {
+            "run.id": self.run_id,
+            "run.dir": str(self.run_directory),
+            "case": self.case or "",
+            "trial": str(self.trial),
+            "stage.host": stage.host,
+        }
+
+    def environment_of(self, stage: Stage) -> dict[str, str]:
+        """The variables of the stage's commands: what the run was given wins over the config's `env`, which alone
+        holds templates; nobody changes ours, by which a run's processes are known.
+        """
+        names = self.values(stage)
+        return {
+            **{name: fill(value, names) for name, value in stage.env.items()},
+            **self.environment,
+            "BENCHCTL_RUN_ID": self.run_id,
+            "BENCHCTL_RUN_UID": self.run_uid,
+            "BENCHCTL_RUN_DIR": str(self.run_directory),
+            "BENCHCTL_STAGE": stage.name,
+            "BENCHCTL_HOST": stage.host,
+            "BENCHCTL_CASE": self.case or "",
+            "BENCHCTL_TRIAL": str(self.trial),
+            **{f"BENCHCTL_HOST_{_variable(h.alias)}": address(h) for h in self.benchmark.hosts.values()},
+        }
+
+
+def known_names(benchmark: Benchmark) -> dict[str, str]:
+    """The names that stand for the same in every run: those of hosts and variables."""
+    names = {f"vars.{name}": value for name, value in benchmark.vars.items()}
+    for host in benchmark.hosts.values():
+        names |= _host_names(host)
+    return names
+
+
+def address(host: HostConfig) -> str:
+    """The data-plane address that {{hosts.ALIAS}} gives."""
+    return host.address or host.ip or "127.0.0.1"
+
+
+def _host_names(host: HostConfig) -> dict[str, str]:
+    prefix = f"hosts.{host.alias}"
+    return {
+        prefix: address(host),
+        f"{prefix}.ip": host.ip or "127.0.0.1",
+        f"{prefix}.username": host.username or "",
+        f"{prefix}.port": str(host.port or 22),
+        f"{prefix}.name": host.alias,
+    }
+
+
+def _variable(alias: str) -> str:
+    return re.sub(r"\W", "_", alias).upper()

@@ -1,0 +1,155 @@
+"""A benchmark compiled to what will run it: live hosts and one Invoke task per stage. Opens no socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import fabric
+import invoke
+
+from benchctl.config.model import Benchmark, HostConfig, Stage
+from benchctl.errors import CommandFailed, UsageError
+from benchctl.hosts.connection import Connection, fabric_config
+from benchctl.hosts.host import Host, make_host
+from benchctl.hosts.process import FunctionProcess, Process
+from benchctl.hosts.sinks import LogSink
+from benchctl.hosts.ssh_config import resolved, user_ssh_config
+from benchctl.hosts.transfer import Copying
+from benchctl.project_task import TaskProcess, load_project_task
+from benchctl.template import did_you_mean
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What a trial adds to a stage to start it: templates filled in, streams opened.
+
+    command: the text for the shell; for a script, its path on the host with its arguments.
+    """
+
+    command: str
+    args: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: str | None
+    out: LogSink
+    err: LogSink
+    from_path: str = ""  # of a copy
+    to_path: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The chosen stages in order, the hosts they use, and per stage the Invoke task that starts it.
+
+    Calling `tasks[name](plan.host_of(stage).context, launch)` returns a Process.
+    """
+
+    benchmark: Benchmark
+    stages: tuple[Stage, ...]
+    skipped: Mapping[str, str]  # stage -> why
+    hosts: Mapping[str, Host]
+    tasks: Mapping[str, invoke.Task[Any]]
+
+    def host_of(self, stage: Stage) -> Host:
+        """Where the stage runs; for a copy, the host it reads from."""
+        return self.hosts[stage.copy.from_host if stage.copy else stage.host]
+
+
+def compile_plan(benchmark: Benchmark, *, skip: Sequence[str] = (), only: Sequence[str] = ()) -> Plan:
+    """Raises UsageError for a stage or a project's task that there is not, or when no stage is left."""
+    _check_names(benchmark, [*skip, *only])
+    skipped = {stage.name: why for stage in benchmark.stages if (why := _why_skipped(stage, skip, only))}
+    stages = tuple(stage for stage in benchmark.stages if stage.name not in skipped)
+    if not stages:
+        raise UsageError("every stage is skipped; there is nothing to run")
+    _check_tasks(benchmark, stages)
+    ssh_config = user_ssh_config()
+    hosts = _hosts(benchmark, stages, fabric_config(benchmark.shell, ssh_config))
+    tasks = {stage.name: _task(benchmark, stage, hosts) for stage in stages}
+    known = {alias: resolved(host, ssh_config) for alias, host in benchmark.hosts.items()}
+    return Plan(replace(benchmark, hosts=known), stages, skipped, hosts, tasks)
+
+
+def _check_names(benchmark: Benchmark, names: Sequence[str]) -> None:
+    known = [stage.name for stage in benchmark.stages]
+    for name in names:
+        if name not in known:
+            raise UsageError(f"no stage is called {name!r}. Stages: {', '.join(known)}.{did_you_mean(name, known)}")
+
+
+def _check_tasks(benchmark: Benchmark, stages: Sequence[Stage]) -> None:
+    """A task that there is not shows before anything runs."""
+    for stage in stages:
+        if stage.task:
+            try:
+                load_project_task(benchmark.directory, stage.task)
+            except CommandFailed as error:
+                raise UsageError(f"stage {stage.name!r}: {error.message}") from error
+
+
+def _why_skipped(stage: Stage, skip: Sequence[str], only: Sequence[str]) -> str:
+    if stage.name in skip:
+        return "--skip"
+    if only and stage.name not in only:
+        return "--only-stage"
+    return "skip: true" if stage.skip and stage.name not in only else ""
+
+
+def _hosts(benchmark: Benchmark, stages: Sequence[Stage], config: fabric.Config) -> dict[str, Host]:
+    used = {alias for stage in stages for alias in hosts_used(stage)}
+    ordered = [host for alias, host in benchmark.hosts.items() if alias in used]
+    return {host.alias: _make_host(benchmark, host, config) for host in ordered}
+
+
+def hosts_used(stage: Stage) -> tuple[str, ...]:
+    """The aliases of the hosts that a stage needs."""
+    return (stage.copy.from_host, stage.copy.to_host) if stage.copy else (stage.host,)
+
+
+def _make_host(benchmark: Benchmark, host: HostConfig, config: fabric.Config) -> Host:
+    return make_host(host, config, benchmark.directory, _gateway(benchmark, host, config))
+
+
+def _gateway(benchmark: Benchmark, host: HostConfig, config: fabric.Config) -> Connection | None:
+    if host.gateway is None:
+        return None
+    jump = benchmark.hosts[host.gateway]
+    return Connection(jump, config=config, gateway=_gateway(benchmark, jump, config))
+
+
+def _task(benchmark: Benchmark, stage: Stage, hosts: Mapping[str, Host]) -> invoke.Task[Any]:
+    """The Invoke task of a stage, bound to its hosts: Fabric's own `Task(hosts=..)` is ignored by `inv`."""
+    makers: dict[str, Callable[[], Callable[[Any, Launch], Process]]] = {
+        "command": lambda: _shell_stage(hosts[stage.host], benchmark.shell),
+        "script": lambda: _shell_stage(hosts[stage.host], benchmark.shell),
+        "copy": lambda: _copy_stage(stage, hosts),
+        "task": lambda: _project_task(stage, hosts[stage.host], benchmark.directory),
+    }
+    return invoke.Task(makers[stage.kind](), name=stage.slug)
+
+
+def _shell_stage(host: Host, shell: str) -> Callable[[Any, Launch], Process]:
+    def start(context: invoke.Context, launch: Launch) -> Process:
+        return host.start(launch.command, env=launch.env, cwd=launch.cwd, shell=shell, out=launch.out, err=launch.err)
+
+    return start
+
+
+def _copy_stage(stage: Stage, hosts: Mapping[str, Host]) -> Callable[[Any, Launch], Process]:
+    assert stage.copy
+    source, target = hosts[stage.copy.from_host], hosts[stage.copy.to_host]
+
+    def start(context: invoke.Context, launch: Launch) -> Process:
+        copying = Copying(source, source.resolve(launch.from_path), target, launch.to_path)
+        return FunctionProcess(copying.run, copying.stop)
+
+    return start
+
+
+def _project_task(stage: Stage, host: Host, directory: Path) -> Callable[[Any, Launch], Process]:
+    def start(context: invoke.Context, launch: Launch) -> Process:
+        return TaskProcess(str(stage.task), directory, context, launch)
+
+    return start

@@ -1,0 +1,68 @@
+"""How a run ended, in words: the last thing `run` prints, and the last thing on a run's page."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+
+from benchctl.reports.text import clean, duration, pairs
+from benchctl.runs.record import Failure
+from benchctl.runs.store import results_root
+
+
+def failure_text(error: Failure, *, run_id: str = "", kept: Path | str = "") -> str:
+    """What failed where, its command, its last lines, a cure, and where all of it is kept."""
+    lines = [clean(line) for line in error.message.split("\n")] or [clean(error.code)]
+    details = [
+        ("command", _block(error.command or "")),
+        ("stderr", "\n".join(clean(line) for line in error.stderr)),
+        ("hint", _block(error.hint)),
+        ("kept", _kept(error, run_id, kept)),
+    ]
+    return "\n".join([*lines, *pairs(details)])
+
+
+def ending_text(run_id: str, status: str, *, duration_s: float | None, error: Failure | None, kept: Path | str) -> str:
+    """The end of a run: one line for how it went, then why, when something went wrong."""
+    after = f" after {duration(duration_s)}" if duration_s is not None else ""
+    head = f"{clean(run_id)} {clean(status)}{after}".strip()
+    if error:
+        return f"{head}\n\n{failure_text(error, run_id=run_id, kept=kept)}"
+    found_by = selector(run_id, kept)
+    details = [("kept", clean(kept)), ("next", f"benchctl show {_word(found_by)}" if found_by else "")]
+    return "\n".join([head, *pairs(details)])
+
+
+def _block(text: str) -> str:
+    return "\n".join(clean(line) for line in text.rstrip("\n").split("\n"))
+
+
+def _kept(error: Failure, run_id: str, kept: Path | str) -> str:
+    if not str(kept):
+        return ""
+    found_by = selector(run_id, kept)
+    return f"{clean(kept)} ({logs_command(found_by, error.stage)})" if found_by else clean(kept)
+
+
+def selector(run_id: str, kept: Path | str) -> str:
+    """What names a run for a command that is given here: its id where runs are looked for, else its directory's path.
+
+    Asks the current directory where that is, since that is where the command will be typed.
+    """
+    path = str(kept)
+    if not (run_id and path):
+        return run_id
+    root, name = os.path.split(path)
+    if name == run_id and os.path.realpath(root) == os.path.realpath(results_root()):
+        return run_id
+    return path if "/" in path else f"./{path}"
+
+
+def logs_command(found_by: str, stage: str | None = None) -> str:
+    """The command that prints the logs of a run, or of one of its stages; `found_by` as `selector` gives it."""
+    return " ".join(["benchctl logs", _word(found_by), *([_word(stage)] if stage else [])])
+
+
+def _word(text: str) -> str:
+    return shlex.quote(clean(text))

@@ -1,0 +1,104 @@
+"""The list of runs: `benchctl list`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from benchctl.reports.text import clean, cut, duration, moment, table
+from benchctl.runs.record import RunRecord, glance
+from benchctl.runs.store import Store, time_text
+
+NAME = 2  # which column
+SHORTEST_NAME = 20
+HEAD = ("RUN", "STATUS", "NAME", "STARTED", "TOOK", "TRIALS", "TAGS")
+NO_RUNS = "No runs yet. `benchctl run CONFIG` makes one, `benchctl init` a first config."
+
+
+def newest(store: Store, limit: int | None = 50) -> list[RunRecord]:
+    """The newest runs, at most `limit`, each as its metadata.json alone tells it."""
+    return [glance(run) for run in store.runs(limit=limit)]
+
+
+def list_table(rows: Sequence[RunRecord], now: datetime, width: int | None = None) -> str:
+    """One line per run, in the order given; why a run failed stands at its end.
+
+    width: long names are shortened, then lines are cut there; a reason that does not fit stands on a line of its own.
+    Times are in the zone of `now`; a run that is going on has taken the time until `now`.
+    """
+    if not rows:
+        return NO_RUNS
+    cells = [_cells(row, now) for row in rows]
+    head, *lines = table(HEAD, cells if width is None else _with_short_names(cells, width))
+    column = max(len(line) for line in (head, *lines))
+    told = [_with_reason(line, _reason(row), column, width) for line, row in zip(lines, rows, strict=True)]
+    return "\n".join([cut(head, width), *told])
+
+
+def list_json(rows: Sequence[RunRecord]) -> dict[str, Any]:
+    """The same for programs: `{"schema": "benchctl/list@1", "runs": [..]}`."""
+    return {"schema": "benchctl/list@1", "runs": [_row_json(row) for row in rows]}
+
+
+def _cells(row: RunRecord, now: datetime) -> tuple[str, ...]:
+    return (
+        row.id,
+        clean(row.status),
+        clean(row.benchmark) or "?",
+        moment(row.started, now.tzinfo),
+        duration(_took(row, now)),
+        _trials(row),
+        clean(" ".join(row.tags)),
+    )
+
+
+def _with_short_names(rows: Sequence[tuple[str, ...]], width: int) -> list[tuple[str, ...]]:
+    """The rows with names so short that all else fits beside them, but not shorter than SHORTEST_NAME."""
+    widths = [max(map(len, column)) + 2 for column in zip(HEAD, *rows, strict=True)]
+    room = max(width - sum(widths) + widths[NAME], SHORTEST_NAME)
+    return [(*row[:NAME], cut(row[NAME], room), *row[NAME + 1 :]) for row in rows]
+
+
+def _reason(row: RunRecord) -> str:
+    """The first line of what went wrong; the run's own path goes without saying."""
+    reason = clean(row.error.message.split("\n")[0]) if row.error else ""
+    return reason.replace(f"{clean(row.path)}/", "")
+
+
+def _with_reason(line: str, reason: str, column: int, width: int | None) -> str:
+    whole = f"{line.ljust(column)}  {reason}".rstrip()
+    if width is None or len(whole) <= width or not reason:
+        return cut(whole, width)
+    return f"{cut(line, width)}\n{cut(f'    {reason}', width)}"
+
+
+def _took(row: RunRecord, now: datetime) -> float | None:
+    if row.status == "running" and row.started:
+        return (now - row.started).total_seconds()
+    return row.duration_s
+
+
+def _trials(row: RunRecord) -> str:
+    """How many, or how many of them succeeded where some did not."""
+    good = sum(trial.status == "succeeded" for trial in row.trials)
+    total = len(row.trials)
+    return f"{good}/{total}" if good < total else str(total or "")
+
+
+def _row_json(row: RunRecord) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "uid": row.uid,
+        "benchmark": row.benchmark,
+        "status": row.status,
+        "started": row.started and time_text(row.started),
+        "finished": row.finished and time_text(row.finished),
+        "duration_s": row.duration_s,
+        "trials": len(row.trials),
+        "trials_succeeded": sum(trial.status == "succeeded" for trial in row.trials),
+        "tags": list(row.tags),
+        "note": row.note,
+        "path": str(row.path),
+        "error": row.error and row.error.to_json(),
+    }

@@ -1,0 +1,130 @@
+"""What a run would do, before it does it: `benchctl run --dry-run`."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from benchctl.names import known_names
+from benchctl.redact import Redactor
+from benchctl.reports.text import clean, count, pairs
+from benchctl.template import fill, fill_known, names_in
+from benchctl.units import format_duration
+
+if TYPE_CHECKING:
+    from benchctl.config.model import HealthCheck, Stage
+    from benchctl.plan import Plan
+
+
+def plan_text(plan: Plan) -> str:
+    """Hosts, then each stage with its command, what it waits for and what it brings home."""
+    document = plan_json(plan)
+    of = count(len(document["stages"]), "stage")
+    lines = [f"{clean(document['benchmark'])}: {len(plan.stages)} of {of}; nothing is run", ""]
+    lines += [f"  host {clean(host['place'])}" for host in document["hosts"]]
+    for number, stage in enumerate(document["stages"], start=1):
+        lines += ["", f"  {number}  {clean(stage['name'])}{_where(stage)}"]
+        lines += [f"  {line}" for line in pairs(_details(stage))]
+    if names_in("\n".join(lines)):
+        lines += ["", "  {{..}}: known once it runs"]
+    return "\n".join(lines)
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """The same for programs: `{"schema": "benchctl/plan@1", ..}`.
+
+    Names in the text are filled in; those that only a run knows, such as {{run.id}}, stay as they are.
+    """
+    benchmark = plan.benchmark
+    document = {
+        "schema": "benchctl/plan@1",
+        "benchmark": benchmark.name,
+        "config": str(benchmark.path),
+        "hosts": [{"alias": alias, "place": host.place} for alias, host in plan.hosts.items()],
+        "stages": [_stage_json(plan, stage) for stage in benchmark.stages],
+        "warnings": list(benchmark.warnings),
+    }
+    masked: dict[str, Any] = Redactor(benchmark.secrets).value(document)
+    return masked
+
+
+def _stage_json(plan: Plan, stage: Stage) -> dict[str, Any]:
+    head = {"name": stage.name, "host": stage.host, "kind": stage.kind, "skipped": plan.skipped.get(stage.name)}
+    if stage.name in plan.skipped:
+        return head
+    names = known_names(plan.benchmark) | {"stage.host": stage.host}
+    return head | {
+        stage.kind: _what(stage, names),
+        "env": {name: fill_known(value, names) for name, value in stage.env.items()},
+        "cwd": fill_known(stage.cwd, names) if stage.cwd else None,
+        "timeout_s": stage.timeout_s,
+        "background": stage.background,
+        "health_check": _check_json(stage.health_check, names) if stage.health_check else None,
+        "outputs": [
+            {
+                "name": output.name,
+                "remote_path": fill_known(output.remote_path, names),
+                "kept_as": fill_known(output.kept_as, names),
+            }
+            for output in stage.outputs
+        ],
+    }
+
+
+def _what(stage: Stage, names: Mapping[str, str]) -> str:
+    """The command as the shell gets it; a script or a task with its arguments; a copy's two ends."""
+    if stage.copy:
+        copy = stage.copy
+        ends = f"{copy.from_host}:{copy.from_path} -> {copy.to_host}:{copy.to_path}"
+        return fill_known(ends, names)
+    first = stage.command or stage.script or stage.task or ""
+    return " ".join([fill_known(first, names), *(_word(fill_known(arg, names)) for arg in stage.args)])
+
+
+def _word(text: str) -> str:
+    """The text quoted for a shell where that is needed; names that are left do not count."""
+    likely = fill(text, {name.name: "x" for name in names_in(text)})
+    return text if shlex.quote(likely) == likely else shlex.quote(text)
+
+
+def _check_json(check: HealthCheck, names: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "type": check.type,
+        "target": fill_known(check.target, names),
+        "timeout_s": check.timeout_s,
+        "retries": check.retries,
+    }
+
+
+def _where(stage: Mapping[str, Any]) -> str:
+    if stage["skipped"]:
+        return f": skipped ({stage['skipped']})"
+    return "" if stage["kind"] == "copy" else f" on {clean(stage['host'])}"
+
+
+def _details(stage: Mapping[str, Any]) -> list[tuple[str, str]]:
+    if stage["skipped"]:
+        return []
+    return [
+        (stage["kind"], _block(stage[stage["kind"]])),
+        ("env", "\n".join(clean(f"{name}={_word(value)}") for name, value in stage["env"].items())),
+        ("cwd", clean(stage["cwd"] or "")),
+        ("timeout", format_duration(stage["timeout_s"]) if stage["timeout_s"] else ""),
+        ("goes on", "in the background" if stage["background"] else ""),
+        ("ready", _ready(stage["health_check"]) if stage["health_check"] else ""),
+        ("outputs", "\n".join(_output(output) for output in stage["outputs"])),
+    ]
+
+
+def _block(text: str) -> str:
+    return "\n".join(clean(line) for line in text.rstrip("\n").split("\n"))
+
+
+def _ready(check: Mapping[str, Any]) -> str:
+    again = f", {check['retries'] + 1} times" if check["retries"] else ""
+    return clean(f"{check['type']} {check['target']}, within {format_duration(check['timeout_s'])}{again}")
+
+
+def _output(output: Mapping[str, Any]) -> str:
+    return clean(f"{output['name']}: {output['remote_path']} -> {output['kept_as']}")

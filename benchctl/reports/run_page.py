@@ -1,0 +1,198 @@
+"""One page about one run: what, where, how long, and what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from benchctl.reports import text
+from benchctl.reports.failure import failure_text
+from benchctl.reports.text import clean, duration, pairs, size, table
+from benchctl.runs.record import HostRecord, RunRecord, StageOnHost, TrialRecord
+
+SHOWN_DIGITS = 12
+
+
+def run_text(record: RunRecord) -> str:
+    """The page of a run as text; why it failed comes last."""
+    trial = _telling_trial(record)
+    parts = [
+        [_headline(record), *pairs(_about(record))],
+        _section("Hosts", [_host_line(name, host) for name, host in record.hosts.items()]),
+        _section("Trials", _trials(record) if len(record.trials) > 1 else []),
+        *(_trial_parts(record, trial) if trial else []),
+        _section("Warnings", [f"    {clean(flag)}" for flag in record.flags]),
+    ]
+    if record.error:
+        parts.append([failure_text(record.error, run_id=record.id, kept=record.path)])
+    return "\n\n".join("\n".join(part) for part in parts if part)
+
+
+def run_json(record: RunRecord) -> dict[str, Any]:
+    """The same for programs: metadata.json, with the stages of every trial and the path."""
+    trials = [trial.summary() | {"stages": trial.to_json()["stages"]} for trial in record.trials]
+    document = record.to_json() | {"trials": trials, "path": str(record.path)}
+    return {"schema": "benchctl/run@1"} | document
+
+
+def _headline(record: RunRecord) -> str:
+    took = f" after {duration(record.duration_s)}" if record.duration_s is not None else ""
+    return f"{record.id}  {clean(record.benchmark) or '?'}  {clean(record.status)}{took}"
+
+
+def _about(record: RunRecord) -> list[tuple[str, str]]:
+    return [
+        ("about", clean(record.description)),
+        ("started", _started(record)),
+        ("tags", clean(" ".join(record.tags))),
+        ("note", clean(record.note)),
+        ("config", _config(record.config)),
+        ("options", _options(record.options)),
+        ("git", _git(record.git)),
+        ("versions", clean(", ".join(f"{k} {v}" for k, v in record.versions.items()))),
+        ("uid", clean(record.uid)),
+        ("kept", clean(record.path)),
+    ]
+
+
+def _started(record: RunRecord) -> str:
+    local = record.started and record.started.astimezone()
+    return local.strftime("%Y-%m-%d %H:%M:%S %z") if local else ""
+
+
+def _config(config: Mapping[str, Any]) -> str:
+    digest = str(config.get("sha256") or "")[:SHOWN_DIGITS]
+    path = clean(config.get("path") or "")
+    return f"{path} (sha256 {clean(digest)})" if path and digest else path
+
+
+def _options(options: Mapping[str, Any]) -> str:
+    given = {key: value for key, value in options.items() if value not in (None, False, "", [], {})}
+    return clean(", ".join(f"{key} {_option(value)}" for key, value in given.items()))
+
+
+def _option(value: object) -> str:
+    if isinstance(value, Mapping):
+        return " ".join(f"{key}={item}" for key, item in value.items())
+    return " ".join(str(item) for item in value) if isinstance(value, list) else str(value)
+
+
+def _git(git: Mapping[str, Any] | None) -> str:
+    if not git:
+        return ""
+    branch = f" on {git['branch']}" if git.get("branch") else ""
+    dirty = ", with changes that are not committed" if git.get("dirty") else ""
+    return clean(f"{str(git.get('commit'))[:SHOWN_DIGITS]}{branch}{dirty}")
+
+
+def _section(title: str, lines: list[str]) -> list[str]:
+    return [title, *lines] if lines else []
+
+
+def _host_line(name: str, host: HostRecord) -> str:
+    user = f"{host.username}@" if host.username else ""
+    place = f"{user}{host.ip or host.address or ''}{f':{host.port}' if host.port else ''}"
+    facts = [fact for fact in _facts(host.facts) if fact]
+    return clean("  ".join(part for part in (f"    {name}", place, ", ".join(facts)) if part))
+
+
+def _facts(facts: Mapping[str, Any]) -> list[str]:
+    cores, model = facts.get("cores"), facts.get("cpu_model")
+    return [
+        str(facts.get("os") or ""),
+        f"kernel {facts['kernel']}" if facts.get("kernel") else "",
+        str(facts.get("machine") or ""),
+        f"{cores} x {model}" if cores and model else f"{cores} cores" if cores else str(model or ""),
+        size(_number(facts.get("memory_bytes"))),
+        _clock(facts),
+    ]
+
+
+def _clock(facts: Mapping[str, Any]) -> str:
+    offset = _number(facts.get("clock_offset_s"))
+    uncertainty = _number(facts.get("clock_uncertainty_s"))
+    if offset is None:
+        return ""
+    margin = "" if uncertainty is None else f" +-{uncertainty * 1000:.1f}"
+    return f"clock {offset * 1000:+.1f}{margin} ms"
+
+
+def _number(value: object) -> float | None:
+    return value if isinstance(value, (int, float)) else None
+
+
+def _trials(record: RunRecord) -> list[str]:
+    rows = [
+        (
+            clean(trial.case or ""),
+            str(trial.trial),
+            clean(trial.status),
+            duration(trial.duration_s),
+            clean(", ".join(f"{name} {value}" for name, value in trial.metrics.items())),
+        )
+        for trial in record.trials
+    ]
+    return table(("case", "trial", "status", "took", "metrics"), rows, indent="    ")
+
+
+def _telling_trial(record: RunRecord) -> TrialRecord | None:
+    """The first trial that did not succeed, else the last."""
+    odd = [trial for trial in record.trials if trial.status != "succeeded"]
+    return odd[0] if odd else record.trials[-1] if record.trials else None
+
+
+def _trial_parts(record: RunRecord, trial: TrialRecord) -> list[list[str]]:
+    of = f" of trial {trial.trial}" if len(record.trials) > 1 else ""
+    of += f" of case {clean(trial.case)}" if trial.case else ""
+    parts = [_section(f"Stages{of}", _stages(trial)), _section(f"Outputs{of}", _outputs(trial))]
+    if not record.error and trial.error:
+        parts.append(failure_text(trial.error).split("\n"))
+    return parts
+
+
+def _stages(trial: TrialRecord) -> list[str]:
+    head = ("stage", "host", "status", "took", "ended with", "ready after")
+    rows = []
+    for stage in trial.stages:
+        if not stage.hosts:
+            rows.append((clean(stage.name), "", clean(stage.status), "", "", ""))
+        for host, place in stage.hosts.items():
+            rows.append((clean(stage.name), clean(host), *_stage_cells(place)))
+    return table(head, rows, indent="    ") if rows else []
+
+
+def _stage_cells(place: StageOnHost) -> tuple[str, str, str, str]:
+    background = " (background)" if place.background else ""
+    return (
+        clean(place.status) + background,
+        duration(place.duration_s),
+        text.ending(place.exit_code, place.signal),
+        _ready(place.health_check),
+    )
+
+
+def _ready(check: Mapping[str, Any] | None) -> str:
+    if not check:
+        return ""
+    what = text.check(check)
+    if not check.get("ready"):
+        return f"never ({what}: {clean(check['last'])})" if check.get("last") else f"never ({what})"
+    return f"{duration(_number(check.get('first_passed_s')))} ({what})".strip()
+
+
+def _outputs(trial: TrialRecord) -> list[str]:
+    rows = [
+        (
+            clean(output.name),
+            clean(host),
+            clean(output.path or output.remote_path),
+            size(output.bytes),
+            clean(output.sha256 or "")[:SHOWN_DIGITS],
+            "" if output.status == "collected" else clean(": ".join(filter(None, (output.status, output.reason)))),
+        )
+        for stage in trial.stages
+        for host, place in stage.hosts.items()
+        for output in place.outputs
+    ]
+    head = ("output", "host", "file", "size", "sha256", "")
+    return table(head, rows, indent="    ") if rows else []

@@ -1,0 +1,302 @@
+"""What each event says in one sentence, and what is going on between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from benchctl import events
+from benchctl.errors import RunUnreadable
+from benchctl.events import Event
+from benchctl.reports.failure import ending_text, logs_command, selector
+from benchctl.reports.text import check, clean, count, duration, ending, size
+from benchctl.runs.record import Failure
+
+Mood = Literal["", "good", "bad", "odd"]
+
+
+@dataclass
+class Going:
+    """A stage that is going on on one host."""
+
+    stage: str
+    host: str
+    started: datetime
+    place: str = ""  # `3/5`
+    output_bytes: int = 0
+    waiting: str = ""  # what its health check saw last
+
+
+@dataclass
+class Transfer:
+    """A file on its way home."""
+
+    output: str
+    host: str
+    started: datetime
+    done_bytes: int = 0
+    total_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """What an event says; `mood` tells a terminal with colours how good the news is."""
+
+    text: str
+    mood: Mood = ""
+
+
+class Story:
+    """Follows the events of a run: `tell` each, and ask for what is going on."""
+
+    def __init__(self) -> None:
+        self.started: datetime | None = None
+        self.going: dict[tuple[str, str], Going] = {}
+        self.transfers: dict[tuple[str, str], Transfer] = {}
+        self.last_at: datetime = datetime.now(UTC)
+        self._run_id = ""
+        self._directory = ""
+        self._found_by = ""
+        self._hosts_of: dict[str, set[str]] = {}
+        self._goes_on: set[tuple[str, str]] = set()
+
+    def tell(self, event: Event) -> Sentence | None:
+        """The sentence for an event; None for one that only changes what is going on."""
+        self.started = self.started or event.at
+        self.last_at = event.at
+        tell = _TELLERS.get(event.kind)
+        return tell(self, event) if tell else None
+
+    def elapsed_s(self, at: datetime) -> float:
+        return max((at - self.started).total_seconds(), 0) if self.started else 0.0
+
+    def source(self, event: Event) -> str:
+        """What output lines begin with: the stage, and its host where it has several."""
+        stage = _get(event, "stage")
+        many = len(self._hosts_of.get(stage, ())) > 1
+        return f"{stage}.{_get(event, 'host')}" if many else stage
+
+    def logs_command(self, event: Event) -> str:
+        """The command that prints the logs of an event's stage."""
+        return logs_command(self._found_by, _get(event, "stage"))
+
+    def _run_started(self, event: Event) -> Sentence:
+        self._run_id, self._directory = _get(event, "id"), _get(event, "directory")
+        self._found_by = selector(self._run_id, self._directory)
+        stages, hosts = event.data.get("stages") or [], event.data.get("hosts") or []
+        parts = [count(len(stages), "stage")] if stages else []
+        parts += [f"{'host' if len(hosts) == 1 else 'hosts'} {clean(', '.join(map(str, hosts)))}"] if hosts else []
+        what = f": {', '.join(parts)}" if parts else ""
+        where = f" ({self._directory})" if self._directory else ""
+        return Sentence(f"{self._run_id} {_get(event, 'benchmark')}{what}{where}")
+
+    def _host_connected(self, event: Event) -> Sentence:
+        host, address = _get(event, "host"), _get(event, "address")
+        facts = event.data.get("facts")
+        offset = facts.get("clock_offset_s") if isinstance(facts, dict) else None
+        clock = f", clock {offset * 1000:+.1f} ms" if isinstance(offset, (int, float)) else ""
+        shown = f" ({address})" if address and address != host else ""
+        return Sentence(f"host {host}{shown} connected{_in(event)}{clock}")
+
+    def _trial_started(self, event: Event) -> Sentence | None:
+        self._hosts_of.clear()
+        return Sentence(f"{_trial(event)} started") if _is_one_of_many(event) else None
+
+    def _trial_finished(self, event: Event) -> Sentence | None:
+        if not _is_one_of_many(event):
+            return None
+        status = _get(event, "status")
+        return Sentence(f"{_trial(event)} {status}{_after(event)}", _mood(status))
+
+    def _stage_started(self, event: Event) -> Sentence:
+        stage, host = key = _key(event)
+        index, total = event.data.get("index"), event.data.get("count")
+        place = f"{index}/{total}" if index and total else ""
+        if not event.data.get("background"):
+            self.going[key] = Going(stage, host, event.at, place)
+        self._hosts_of.setdefault(stage, set()).add(host)
+        self._goes_on.discard(key)
+        return Sentence(f"stage {stage} on {host}: started{f' ({place})' if place else ''}")
+
+    def _stage_ready(self, event: Event) -> Sentence:
+        stage, host = key = _key(event)
+        what = check(event.data.get("check"))
+        text = f"{self._name(key)} ready{_after(event)}{f' ({what})' if what else ''}"
+        if not event.data.get("goes_on"):
+            if key in self.going:
+                self.going[key].waiting = ""
+            return Sentence(text, "good")
+        self.going.pop((stage, host), None)
+        self._goes_on.add(key)
+        return Sentence(f"{text}; its command goes on in the background", "good")
+
+    def _stage_finished(self, event: Event) -> Sentence | None:
+        stage, host = key = _key(event)
+        self.going.pop(key, None)
+        status = _get(event, "status")
+        if status == "succeeded":
+            told = key in self._goes_on
+            return None if told else Sentence(f"stage {stage} on {host}: ok{_took(event)}", "good")
+        end = ending(event.data.get("exit_code"), event.data.get("signal"))
+        why = f": {end}" if end else ""
+        return Sentence(f"stage {stage} on {host}: {status}{_after(event)}{why}", _mood(status))
+
+    def _stage_skipped(self, event: Event) -> Sentence:
+        reason = _get(event, "reason")
+        return Sentence(f"stage {_get(event, 'stage')}: skipped{f' ({reason})' if reason else ''}")
+
+    def _background_ended(self, event: Event) -> Sentence:
+        key = _key(event)
+        self.going.pop(key, None)
+        if event.data.get("stopped"):
+            return Sentence(f"{self._name(key)} stopped{_after(event)}")
+        end = ending(event.data.get("exit_code"), event.data.get("signal"))
+        return Sentence(f"{self._name(key)} ended by itself{_after(event)}{f': {end}' if end else ''}", "odd")
+
+    def _output_collected(self, event: Event) -> Sentence:
+        self.transfers.pop((_get(event, "output"), _get(event, "host")), None)
+        details = [_get(event, "path"), size(event.data.get("bytes"))]
+        what = ", ".join(detail for detail in details if detail)
+        return Sentence(f"output {_get(event, 'output')} from {_get(event, 'host')}: {what}{_in(event)}", "good")
+
+    def _output_missed(self, event: Event) -> Sentence:
+        self.transfers.pop((_get(event, "output"), _get(event, "host")), None)
+        optional = bool(event.data.get("optional"))
+        reason = _get(event, "reason")
+        text = f"output {_get(event, 'output')} from {_get(event, 'host')}: missing"
+        text += f" ({reason})" if reason else ""
+        return Sentence(text + (", but optional" if optional else ""), "odd" if optional else "bad")
+
+    def _warning(self, event: Event) -> Sentence:
+        return Sentence(f"warning: {_get(event, 'text')}", "odd")
+
+    def _stopping(self, event: Event) -> Sentence:
+        return Sentence(_get(event, "text"), "odd")
+
+    def _run_finished(self, event: Event) -> Sentence:
+        self.going.clear()
+        self.transfers.clear()
+        status = _get(event, "status")
+        text = ending_text(
+            self._run_id,
+            status,
+            duration_s=event.data.get("duration_s"),
+            error=_failure(event.data.get("error")),
+            kept=self._directory,
+        )
+        return Sentence(text, _mood(status))
+
+    def _output_lines(self, event: Event) -> None:
+        going = self.going.get(_key(event))
+        if going:
+            going.output_bytes += sum(len(str(line)) + 1 for line in event.data.get("lines") or [])
+
+    def _health_progress(self, event: Event) -> None:
+        going = self.going.get(_key(event))
+        if going:
+            going.waiting = _waiting(event)
+
+    def _transfer_progress(self, event: Event) -> None:
+        output, host = _get(event, "output"), _get(event, "host")
+        transfer = self.transfers.setdefault((output, host), Transfer(output, host, event.at))
+        transfer.done_bytes = event.data.get("done_bytes") or 0
+        transfer.total_bytes = event.data.get("total_bytes")
+
+    def _name(self, key: tuple[str, str]) -> str:
+        stage, host = key
+        return f"{stage} on {host}" if len(self._hosts_of.get(stage, ())) > 1 else stage
+
+
+_TELLERS: dict[str, Callable[[Story, Event], Sentence | None]] = {
+    events.RUN_STARTED: Story._run_started,
+    events.HOST_CONNECTED: Story._host_connected,
+    events.TRIAL_STARTED: Story._trial_started,
+    events.STAGE_STARTED: Story._stage_started,
+    events.STAGE_READY: Story._stage_ready,
+    events.STAGE_FINISHED: Story._stage_finished,
+    events.STAGE_SKIPPED: Story._stage_skipped,
+    events.BACKGROUND_ENDED: Story._background_ended,
+    events.OUTPUT_COLLECTED: Story._output_collected,
+    events.OUTPUT_MISSED: Story._output_missed,
+    events.WARNING: Story._warning,
+    events.TRIAL_FINISHED: Story._trial_finished,
+    events.STOPPING: Story._stopping,
+    events.RUN_FINISHED: Story._run_finished,
+    events.OUTPUT_LINES: Story._output_lines,
+    events.HEALTH_PROGRESS: Story._health_progress,
+    events.TRANSFER_PROGRESS: Story._transfer_progress,
+}
+
+
+def going_text(going: Going, at: datetime) -> str:
+    """`load on db, running for 1m00s, 0.7 MB of output`."""
+    parts = [f"{going.stage} on {going.host}", f"running for {duration((at - going.started).total_seconds())}"]
+    if going.output_bytes:
+        parts.append(f"{size(going.output_bytes)} of output")
+    return ", ".join([*parts, going.waiting] if going.waiting else parts)
+
+
+def transfer_text(transfer: Transfer, at: datetime) -> str:
+    """`collecting latency from db: 38.2 MB of 62.6 MB, 54.0 MB/s`."""
+    seconds = (at - transfer.started).total_seconds()
+    total = f" of {size(transfer.total_bytes)}" if transfer.total_bytes else ""
+    rate = f", {size(transfer.done_bytes / seconds)}/s" if seconds > 0.2 else ""
+    return f"collecting {transfer.output} from {transfer.host}: {size(transfer.done_bytes)}{total}{rate}"
+
+
+def _waiting(event: Event) -> str:
+    """`waiting for port 8080 on db: connection refused, 1.2 s of 30 s`."""
+    what, window = check(event.data.get("check")), event.data.get("window_s")
+    limit = f" of {duration(window).replace('.0 s', ' s')}" if isinstance(window, (int, float)) else ""
+    spent = f"{duration(event.data.get('elapsed_s'))}{limit}"
+    seen = [part for part in (_get(event, "last"), spent) if part]
+    return f"waiting for {what} on {_get(event, 'host')}: {', '.join(seen)}"
+
+
+def _failure(error: Any) -> Failure | None:
+    try:
+        return Failure.from_json(error) if error else None
+    except RunUnreadable:
+        return Failure(message=clean(error))
+
+
+def _get(event: Event, key: str) -> str:
+    value = event.data.get(key)
+    return "" if value is None else clean(value)
+
+
+def _key(event: Event) -> tuple[str, str]:
+    return _get(event, "stage"), _get(event, "host")
+
+
+def _is_one_of_many(event: Event) -> bool:
+    several = event.data.get("trial") not in (None, 1) or (event.data.get("count") or 1) > 1
+    return bool(event.data.get("case") or event.data.get("warmup")) or several
+
+
+def _trial(event: Event) -> str:
+    case = f" of case {_get(event, 'case')}" if event.data.get("case") else ""
+    return f"{'warm-up' if event.data.get('warmup') else 'trial'} {_get(event, 'trial')}{case}"
+
+
+def _mood(status: str) -> Mood:
+    if status in ("succeeded", "ok"):
+        return "good"
+    return "odd" if status in ("incomplete", "skipped") else "bad"
+
+
+def _after(event: Event) -> str:
+    taken = event.data.get("duration_s")
+    return "" if taken is None else f" after {duration(taken)}"
+
+
+def _in(event: Event) -> str:
+    taken = event.data.get("duration_s")
+    return "" if taken is None else f" in {duration(taken)}"
+
+
+def _took(event: Event) -> str:
+    taken = event.data.get("duration_s")
+    return "" if taken is None else f" {duration(taken)}"

@@ -1,0 +1,1 @@
+"""The results directory: where runs are kept, what is known of each, and the facts beside it."""

@@ -1,0 +1,138 @@
+"""Benchmarks as Invoke tasks, for the tasks.py of anyone's project:
+
+from invoke import Collection
+
+import benchctl.tasks
+
+ns = Collection()
+ns.add_collection(benchctl.tasks.collection("config.yaml"), name="bench")
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from invoke import Collection, Context, Exit, Task
+
+import benchctl
+from benchctl.choices import Choices, Watching
+from benchctl.config.model import Benchmark
+from benchctl.errors import BenchctlError
+
+HELP = {
+    "set": "another value for one of the config's vars, NAME=VALUE; repeatable",
+    "env": "a variable for every command, KEY=VALUE; repeatable",
+    "skip": "leave a stage out; repeatable",
+    "tag": "a tag for the run; repeatable",
+    "note": "a note for the run",
+}
+
+
+class BenchmarkTask(Task[Any]):
+    """Equal to itself alone: Invoke takes tasks of one name and code for one, and would run one of two benchmarks."""
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+def collection(config: str | Path) -> Collection:
+    """The tasks of one benchmark: run, list, show, and one per stage under `stages`.
+
+    config: relative to the file that calls this. A config with problems ends `inv` with those.
+    """
+    path = Path(sys._getframe(1).f_globals.get("__file__", ".")).resolve().parent / config
+    with _ending_inv():
+        benchmark = benchctl.load(path)
+    made = Collection(_run_task(path), _list_task(benchmark), _show_task(benchmark))
+    made.add_collection(_stages(path, benchmark), name="stages")
+    return made
+
+
+def _stages(path: Path, benchmark: Benchmark) -> Collection:
+    stages = Collection()
+    taken: dict[str, str] = {}
+    for stage in benchmark.stages:
+        name = stage.slug.replace(".", "-").replace("_", "-")  # Invoke: a dot is a sub-collection, a_b is a-b
+        if name in taken:
+            raise Exit(f"{path}: stages {taken[name]!r} and {stage.name!r} would both be the task 'stages.{name}'", 2)
+        taken[name] = stage.name
+        stages.add_task(_stage_task(path, stage.name, name))
+    return stages
+
+
+def _run_task(path: Path) -> BenchmarkTask:
+    def run(  # noqa: PLR0917 - Invoke makes an option of each
+        context: Context,
+        set: Sequence[str],
+        env: Sequence[str],
+        skip: Sequence[str],
+        tag: Sequence[str],
+        note: str = "",
+    ) -> None:
+        """Run the benchmark and keep it."""
+        _run(Choices(path, set, env, skip=skip, tags=tag, note=note))
+
+    return BenchmarkTask(run, name="run", iterable=["set", "env", "skip", "tag"], help=HELP)
+
+
+def _stage_task(path: Path, stage: str, name: str) -> BenchmarkTask:
+    def run_stage(context: Context, set: Sequence[str], env: Sequence[str]) -> None:
+        _run(Choices(path, set, env, only=[stage]))
+
+    run_stage.__doc__ = f"Run only the stage {stage!r}, as a run of its own."
+    options = {name: text for name, text in HELP.items() if name in ("set", "env")}
+    return BenchmarkTask(run_stage, name=name, iterable=["set", "env"], help=options)
+
+
+def _list_task(benchmark: Benchmark) -> BenchmarkTask:
+    def list_runs(context: Context) -> None:
+        """List the kept runs, newest first."""
+        from datetime import datetime
+
+        from benchctl.reports import listing
+        from benchctl.runs.store import Store
+
+        with _ending_inv():
+            rows = listing.newest(Store(benchctl.results_directory(benchmark)))
+        print(listing.list_table(rows, datetime.now().astimezone()))
+
+    return BenchmarkTask(list_runs, name="list")
+
+
+def _show_task(benchmark: Benchmark) -> BenchmarkTask:
+    def show(context: Context, run: str = "latest") -> None:
+        """Show what a run was and how it went."""
+        from benchctl.reports.run_page import run_text
+
+        with _ending_inv():
+            print(run_text(benchctl.find(run, results=benchctl.results_directory(benchmark))))
+
+    return BenchmarkTask(
+        show, name="show", help={"run": "run-012, 12, latest (the default), latest~1, a uid or a path"}
+    )
+
+
+def _run(choices: Choices) -> None:
+    with _ending_inv():
+        benchmark = choices.load()
+        with Watching(quiet=False, verbose=False) as listeners:
+            record = choices.run(benchmark, listeners)
+    if record.exit_code:
+        raise Exit(code=record.exit_code)
+
+
+@contextmanager
+def _ending_inv() -> Iterator[None]:
+    """An error of ours ends `inv` in its own words and with its own exit code, without a traceback."""
+    try:
+        yield
+    except BenchctlError as error:
+        hint = f"\n    hint  {error.hint}" if error.hint else ""
+        raise Exit(error.message + hint, code=error.exit_code) from error

@@ -1,0 +1,274 @@
+"""A run from its number to its last word. The steps stand in `execute`, in their order."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from benchctl import events
+from benchctl.errors import BenchctlError, HostError, Interrupted
+from benchctl.events import Listener
+from benchctl.hosts.host import Host
+from benchctl.names import Circumstances
+from benchctl.plan import Plan
+from benchctl.redact import Redactor
+from benchctl.runs import facts
+from benchctl.runs.record import Failure, HostRecord, RunRecord
+from benchctl.runs.store import RunDirectory, Store
+from benchctl.workflow import failures
+from benchctl.workflow.announcer import Announcer
+from benchctl.workflow.outputs import Collector
+from benchctl.workflow.reserve import Reserve
+from benchctl.workflow.stopping import StopAtOnce, Stopping, for_at_most
+from benchctl.workflow.surroundings import Surroundings
+from benchctl.workflow.trial import TrialRun
+
+CLOSE_S = 2.0
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How this run differs from what the config says, and what is noted with it."""
+
+    env: Mapping[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    shows_output: bool = False  # whether listeners want the stages' output lines
+    recorded: Mapping[str, Any] = field(default_factory=dict)  # the options as given, for the record
+
+
+def execute(plan: Plan, store: Store, options: RunOptions, listeners: Sequence[Listener] = ()) -> RunRecord:
+    """Run a plan and keep everything about it. A failed run is a record too; only what prevents keeping
+    one is raised.
+    """
+    directory = store.allocate()
+    redactor = Redactor(plan.benchmark.secrets)
+    with directory.journal() as journal:
+        announce = Announcer(journal, listeners, redactor)
+        run = _Run(plan, directory, options=options, announce=announce, redactor=redactor)
+        with run.stopping.on_signals():
+            run.begin()
+            try:
+                run.connect_hosts()
+                run.run_trials()
+            except (BenchctlError, StopAtOnce) as error:
+                run.fail(error)
+            except Exception as error:
+                run.fail(error)
+                run.close_hosts()
+                run.end()
+                raise
+            run.close_hosts()
+            return run.end()
+
+
+class _Run:
+    """A run under way: its record so far, and the means to go on."""
+
+    def __init__(
+        self, plan: Plan, directory: RunDirectory, *, options: RunOptions, announce: Announcer, redactor: Redactor
+    ) -> None:
+        self.stopping = Stopping()
+        self._plan = plan
+        self._directory = directory
+        self._options = options
+        self._announce = announce
+        self._redactor = redactor
+        self._began = time.monotonic()
+        self._reserve = Reserve(directory.path / ".reserve")
+        self._record = self._first_record()
+
+    def begin(self) -> None:
+        """Keep what is known before anything is touched."""
+        benchmark = self._plan.benchmark
+        self._directory.save_text("config.yaml", self._redactor.text(benchmark.text))
+        self._write()
+        self._reserve.take()
+        self._announce(
+            events.RUN_STARTED,
+            id=self._record.id,
+            uid=self._record.uid,
+            benchmark=benchmark.name,
+            directory=str(self._directory.path),
+            stages=[stage.name for stage in self._plan.stages],
+            hosts=list(self._plan.hosts),
+        )
+        for text in benchmark.warnings:
+            self._announce(events.WARNING, text=text)
+        for stage, reason in self._plan.skipped.items():
+            self._announce(events.STAGE_SKIPPED, stage=stage, reason=reason)
+
+    def connect_hosts(self) -> None:
+        """Reach all hosts at once. One that can't be reached ends the run, before any stage; all such are told."""
+        with self.stopping.ends_at_once():
+            self._connect_hosts()
+        self._record = replace(self._record, hosts=self._host_records())
+        self._write()
+
+    def _connect_hosts(self) -> None:
+        connecting = [_Connecting(host, self.stopping) for host in self._plan.hosts.values()]
+        told: set[str] = set()
+        while len(told) < len(connecting):
+            self.stopping.look()
+            self._stop_if_asked()
+            for one in connecting:
+                if one.is_over and one.host.alias not in told:
+                    told.add(one.host.alias)
+                    self._tell_connected(one)
+            if len(told) < len(connecting):
+                self.stopping.wait(None)
+        self._raise_unreachable([one.error for one in connecting if one.error])
+
+    def run_trials(self) -> None:
+        """Without cases and repeats there is one trial, in the run's own directory."""
+        plan = self._plan
+        around = Surroundings(
+            plan=plan,
+            circumstances=Circumstances(
+                benchmark=plan.benchmark,
+                run_id=self._record.id,
+                run_uid=self._record.uid,
+                run_directory=self._directory.path.resolve(),
+                case=None,
+                trial=1,
+                environment=self._options.env,
+            ),
+            run=self._directory,
+            folder=self._directory,
+            announce=self._announce,
+            stopping=self.stopping,
+            redactor=self._redactor,
+            shows_output=self._options.shows_output,
+        )
+        record = TrialRun(around, Collector(self._directory.path, self._announce), ".").run()
+        self._record = replace(
+            self._record, trials=(*self._record.trials, record), status=record.status, error=record.error
+        )
+        self._reserve.give_back()
+        self._directory.write_json("trial.json", record.to_json())
+
+    def fail(self, error: BaseException) -> None:
+        """Note what ended the run outside its trials; what a trial already said stands."""
+        if self._record.error is not None:
+            return
+        if isinstance(error, StopAtOnce):
+            error = self.stopping.error
+        status = "interrupted" if isinstance(error, Interrupted) else "failed"
+        failure = self._failure(error)
+        self._record = replace(self._record, status=status, error=failure)
+
+    def _failure(self, error: BaseException) -> Failure:
+        if isinstance(error, BenchctlError):
+            failure = failures.as_failure(error, host=getattr(error, "alias", None))
+        else:
+            failure = Failure(
+                code="bug", message=f"benchctl made a mistake of its own: {type(error).__name__}: {error}"
+            )
+        return Failure.from_json(self._redactor.value(failure.to_json()))
+
+    def close_hosts(self) -> None:
+        """Let go of all hosts at once; one that does not answer any more is not waited for long."""
+        for_at_most(CLOSE_S, [host.close for host in self._plan.hosts.values()])
+
+    def end(self) -> RunRecord:
+        if self._announce.failure:
+            self.fail(self._announce.failure)
+        elif self._record.status == "succeeded" and self.stopping.is_asked:
+            self.fail(self.stopping.error)
+        self._record = replace(
+            self._record,
+            finished=datetime.now(UTC),
+            duration_s=time.monotonic() - self._began,
+            flags=tuple(self._announce.warnings),
+        )
+        self._reserve.give_back()
+        self._write()
+        self._announce(
+            events.RUN_FINISHED,
+            status=self._record.status,
+            duration_s=self._record.duration_s,
+            error=self._record.error.to_json() if self._record.error else None,
+        )
+        return self._record
+
+    def _first_record(self) -> RunRecord:
+        benchmark = self._plan.benchmark
+        config = {"path": str(benchmark.path), "sha256": benchmark.sha256, "document": dict(benchmark.document)}
+        return RunRecord(
+            id=self._directory.id,
+            uid=facts.new_uid(),
+            benchmark=benchmark.name,
+            description=benchmark.description,
+            tags=(*benchmark.tags, *self._options.tags),
+            note=self._options.note,
+            status="running",
+            started=datetime.now(UTC),
+            writer=facts.writer(),
+            config=config,
+            options=self._options.recorded,
+            git=facts.git_facts(benchmark.directory),
+            versions=facts.versions(),
+            path=self._directory.path,
+        )
+
+    def _write(self) -> None:
+        self._directory.write_metadata(self._redactor.value(self._record.to_json()))
+
+    def _stop_if_asked(self) -> None:
+        if self.stopping.is_asked:
+            raise self.stopping.error
+
+    def _tell_connected(self, one: _Connecting) -> None:
+        if one.error:
+            return
+        host = one.host
+        recorded = host.recorded()
+        self._announce(
+            events.HOST_CONNECTED,
+            host=host.alias,
+            address="" if host.config.is_local else f"{recorded['ip']}:{recorded['port']}",
+            duration_s=one.duration_s,
+            facts=recorded["facts"],
+        )
+        for text in host.remarks():
+            self._announce(events.WARNING, text=text)
+
+    def _raise_unreachable(self, errors: list[BenchctlError]) -> None:
+        for error in errors[1:]:
+            self._announce(events.WARNING, text=error.message)
+        if errors:
+            raise errors[0]
+
+    def _host_records(self) -> dict[str, HostRecord]:
+        return {alias: HostRecord.from_json(host.recorded()) for alias, host in self._plan.hosts.items()}
+
+
+class _Connecting(threading.Thread):
+    """One host being reached, in a thread of its own."""
+
+    def __init__(self, host: Host, stopping: Stopping) -> None:
+        super().__init__(daemon=True)
+        self.host = host
+        self.error: BenchctlError | None = None
+        self.is_over = False
+        self.duration_s = 0.0
+        self._stopping = stopping
+        self.start()
+
+    def run(self) -> None:
+        began = time.monotonic()
+        try:
+            self.host.connect()
+        except BenchctlError as error:
+            self.error = error
+        except Exception as error:  # whatever it is, the run must hear of it and not wait for ever
+            self.error = HostError(self.host.alias, f"{self.host.place}: {type(error).__name__}: {error}")
+        self.duration_s = time.monotonic() - began
+        self.is_over = True
+        self._stopping.changed()
+        if self._stopping.is_asked:
+            self.host.close()  # nobody else will: the run went on without it

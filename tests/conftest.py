@@ -1,0 +1,123 @@
+"""What every test can ask for: a real sshd, keys, a user with a password, and a home of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sshd as bed
+from workflow_bed import bench, local  # noqa: F401  fixtures of the workflow's tests
+
+MakeSshd = Callable[..., bed.Sshd]
+SURVIVORS_S = 3.0
+
+
+def _missing_openssh() -> str:
+    """The sentence that names the package to install; empty where all is there."""
+    try:
+        for name in ("sshd", "ssh-keygen", "ssh"):
+            bed.program(name)
+    except bed.SshdMissing as error:
+        return str(error)
+    return ""
+
+
+@pytest.fixture(scope="session")
+def _openssh() -> None:
+    """Fails a test that needs sshd, in one sentence, where there is none."""
+    if missing := _missing_openssh():
+        pytest.fail(missing, pytrace=False)
+
+
+def pytest_unconfigure() -> None:
+    """Says it once more as the last line, below all the tests that could not run."""
+    if missing := _missing_openssh():
+        print(missing)
+
+
+@pytest.fixture(scope="session")
+def keys(_openssh: None, tmp_path_factory: pytest.TempPathFactory) -> bed.Keys:
+    """Key pairs: `plain` and `encrypted` are let in by every server, `wrong` is not."""
+    return bed.make_keys(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture(scope="session")
+def sshd(keys: bed.Keys) -> Iterator[bed.Sshd]:
+    """The server most tests share: 127.0.0.1, key auth, SFTP. Don't stop it: that is what `make_sshd` is for."""
+    with bed.Sshd(authorized=keys.authorized) as server:
+        yield server
+
+
+@pytest.fixture
+def make_sshd(keys: bed.Keys) -> Iterator[MakeSshd]:
+    """Start servers of a test's own: `make_sshd(address="127.0.0.2", config=["MaxSessions 2"], ...)`.
+
+    Takes the arguments of `sshd.Sshd`; `authorized` is the session's keys unless given.
+    """
+    servers: list[bed.Sshd] = []
+
+    def make(**options: Any) -> bed.Sshd:
+        server = bed.Sshd(**{"authorized": keys.authorized, **options})
+        servers.append(server)
+        server.start()
+        return server
+
+    yield make
+    for server in reversed(servers):
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def password_user(_openssh: None) -> Iterator[bed.PasswordUser]:
+    """A system user that can log in with a password on any of our servers."""
+    if os.geteuid() != 0:
+        pytest.skip("logging in with a password needs a user made for it: run the tests as root to have one made")
+    user = bed.add_user(f"bctest{os.getpid()}", "pass word'\"$1")
+    yield user
+    bed.remove_user(user)
+
+
+@pytest.fixture(autouse=True)
+def isolated(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """Keeps the developer's own ~/.ssh, agent and settings out of a test; yields its HOME.
+
+    Afterwards no process of a run that the test made may be left, here or behind one of its servers.
+    """
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("NO_COLOR", "1")
+    for name in list(os.environ):
+        if name.startswith(("BENCHCTL_", "SSH_", "XDG_")) or name in ("FORCE_COLOR", "CLICOLOR_FORCE"):
+            monkeypatch.delenv(name)
+    yield home
+    left = _survivors_after_a_moment(home, tmp_path, *bed.HOMES)
+    if left:
+        bed.end_processes(list(left))
+        lines = "\n".join(f"  {pid} {command}" for pid, command in left.items())
+        pytest.fail(f"processes of a run are still there after its test:\n{lines}", pytrace=False)
+
+
+def _survivors_after_a_moment(*directories: Path) -> dict[int, str]:
+    marks: list[str | Path] = [*directories, *_run_uids(directories)]
+    deadline = time.monotonic() + SURVIVORS_S
+    while (left := bed.survivors(*marks)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return left
+
+
+def _run_uids(directories: tuple[Path, ...]) -> Iterator[str]:
+    for directory in directories:
+        for path in directory.rglob("metadata.json"):
+            try:
+                uid = json.loads(path.read_text())["uid"]
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+            if isinstance(uid, str):
+                yield uid

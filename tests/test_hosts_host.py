@@ -1,0 +1,290 @@
+"""Questions to a host, its files, and what is learnt when it is connected."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sshd as bed
+from sshd import Keys, Sshd, wait_until
+
+from benchctl.config.model import HostConfig
+from benchctl.errors import ConfigError, HostUnfit, LinkLost
+from benchctl.hosts.connection import fabric_config
+from benchctl.hosts.facts import as_recorded, machine_facts
+from benchctl.hosts.host import Host, make_host
+from benchctl.hosts.known_hosts import matching_keys
+from benchctl.hosts.shell import Answer, ShellBroken
+from benchctl.hosts.ssh_config import user_ssh_config
+
+MakeSshd = Callable[..., Sshd]
+LONG_S = 30.0
+
+
+def host_at(directory: Path, server: Sshd | None = None, key: Any = None) -> Host:
+    values: dict[str, Any] = {"alias": "db", **server.as_host(key)} if server else {"alias": "local"}
+    return make_host(HostConfig(**values), fabric_config(), directory, None)
+
+
+@pytest.fixture(params=["local", "ssh"])
+def host(request: pytest.FixtureRequest, sshd: Sshd, keys: Keys, tmp_path: Path) -> Iterator[Host]:
+    host = host_at(tmp_path, *((sshd, keys.plain) if request.param == "ssh" else ()))
+    host.connect()
+    yield host
+    host.close()
+
+
+# Questions
+
+
+def test_answer_is_the_exit_code_and_both_streams(host: Host) -> None:
+    assert host.ask("echo out; echo err >&2; exit 3") == Answer(3, "out\nerr\n")
+    assert host.ask("printf 'no newline'") == Answer(0, "no newline")
+    assert host.ask("cat") == Answer(0, "")
+
+
+def test_question_may_hold_anything(host: Host) -> None:
+    script = "cat <<'END'\nit's \\n 100% é $HOME\n\nEND\n"
+    assert host.ask(script).text == "it's \\n 100% é $HOME\n\n"
+
+
+def test_question_that_hangs_is_ended_with_its_processes_and_the_next_works(host: Host, tmp_path: Path) -> None:
+    with pytest.raises(ShellBroken, match=r"^no answer in time$"):
+        host.ask(f"sleep 600 & echo $! >{tmp_path}/pid; wait", timeout_s=0.5)
+    pid = int((tmp_path / "pid").read_text())
+    wait_until(lambda: not bed.is_alive(pid), "the question's process ends", timeout_s=LONG_S)
+    assert host.ask("echo next").text == "next\n"
+
+
+def test_first_question_that_hangs_is_ended_as_well(sshd: Sshd, keys: Keys, tmp_path: Path) -> None:
+    host = host_at(tmp_path, sshd, keys.plain)
+    with pytest.raises(ShellBroken):
+        host.ask(f"echo $$ >{tmp_path}/pid; sleep 600", timeout_s=1)
+    pid = int((tmp_path / "pid").read_text())
+    wait_until(lambda: not bed.is_alive(pid), "the shell ends", timeout_s=LONG_S)
+    host.close()
+
+
+def test_killed_shell_breaks_one_question_only(host: Host) -> None:
+    with pytest.raises(ShellBroken, match=r"^the shell is gone$"):
+        host.ask("kill -KILL $$")
+    assert host.ask("echo next").text == "next\n"
+
+
+def test_many_threads_may_ask_though_some_hang(host: Host) -> None:
+    answers: list[str] = []
+
+    def ask(number: int) -> None:
+        for attempt in range(5):
+            try:
+                answers.append(host.ask(f"echo {number}", timeout_s=10).text)
+            except ShellBroken:
+                assert attempt < 4
+            else:
+                return
+
+    def hang() -> None:
+        with pytest.raises(ShellBroken):
+            host.ask("sleep 600", timeout_s=0.3)
+
+    threads = [threading.Thread(target=ask, args=(n,)) for n in range(8)] + [threading.Thread(target=hang)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(LONG_S)
+    assert sorted(answers) == [f"{n}\n" for n in range(8)]
+
+
+def test_closed_host_leaves_no_descriptor(tmp_path: Path, sshd: Sshd, keys: Keys) -> None:
+    for server in ((), (sshd, keys.plain)):
+        before = len(os.listdir("/proc/self/fd"))
+        host = host_at(tmp_path, *server)
+        host.connect()
+        host.close()
+        wait_until(lambda: len(os.listdir("/proc/self/fd")) <= before, "descriptors are closed", timeout_s=LONG_S)  # noqa: B023
+
+
+# Files
+
+
+def test_paths_are_made_absolute(host: Host, isolated: Path) -> None:
+    home, directory = host.facts["home"], host.facts["directory"]
+    assert host.resolve("~") == home
+    assert host.resolve("~/a/../b") == f"{home}/b"
+    assert host.resolve("a") == f"{directory}/a"
+    assert host.resolve("a", "/x/y") == "/x/y/a"
+    assert host.resolve("a", "~/y") == f"{home}/y/a"
+    assert host.resolve("/a", "/x") == "/a"
+    assert host.ask(f"echo {host.shell_path('~/it')} {host.shell_path('~')}").text == f"{home}/it {home}\n"
+
+
+def test_stat_tells_files_folders_and_others_apart(host: Host, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"12345")
+    os.utime(tmp_path / "file", (1_700_000_000, 1_700_000_000.25))
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to("file")
+    found = host.stat(f"{tmp_path}/file")
+    assert (found.kind, found.bytes, found.modified_s) == ("file", 5, 1_700_000_000.25)
+    assert host.stat(f"{tmp_path}/link") == found
+    assert host.stat(str(tmp_path)).kind == "folder"
+    assert host.stat(f"{tmp_path}/fifo").kind == "special"
+    with pytest.raises(FileNotFoundError):
+        host.stat(f"{tmp_path}/missing")
+    with pytest.raises(NotADirectoryError):
+        host.stat(f"{tmp_path}/file/below")
+
+
+def test_files_are_put_moved_and_removed(host: Host, tmp_path: Path) -> None:
+    host.put(b"#!/bin/sh\necho \xff\0", f"{tmp_path}/it's\na", executable=True)
+    path = tmp_path / "it's\na"
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"#!/bin/sh\necho \xff\0", 0o700)
+    (tmp_path / "b").write_bytes(b"old")
+    host.move(str(path), f"{tmp_path}/b")
+    assert (tmp_path / "b").read_bytes() == b"#!/bin/sh\necho \xff\0"
+    with host.open_file(f"{tmp_path}/b", "rb") as file:
+        assert file.read() == b"#!/bin/sh\necho \xff\0"
+    host.remove(f"{tmp_path}/b")
+    assert not (tmp_path / "b").exists()
+
+
+def test_file_that_can_not_be_put_says_why(host: Host) -> None:
+    with pytest.raises(HostUnfit) as caught:
+        host.put(b"x", "/nowhere/a", executable=False)
+    assert caught.value.message == f"{host.place}: /nowhere/a can't be written: No such file or directory"
+
+
+def test_files_of_a_host_that_is_gone_are_a_lost_link(make_sshd: MakeSshd, keys: Keys, tmp_path: Path) -> None:
+    server = make_sshd()
+    host = host_at(tmp_path, server, keys.plain)
+    host.connect()
+    server.drop_connections()
+    with pytest.raises(LinkLost) as caught:
+        host.stat("/")
+    assert caught.value.message == f"{host.place}: the shell there does not answer: the shell is gone"
+    assert host.stat("/").kind == "folder"
+    host.close()
+
+
+# What is learnt
+
+
+def test_facts_are_this_machines(host: Host) -> None:
+    recorded = host.recorded()["facts"]
+    uname = os.uname()
+    assert (recorded["name"], recorded["kernel"], recorded["machine"]) == (uname.nodename, uname.release, uname.machine)
+    assert recorded["cores"] == Path("/proc/cpuinfo").read_text().count("processor\t")
+    assert recorded["memory_bytes"] == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert abs(recorded["clock_offset_s"]) < LONG_S
+
+
+def test_facts_that_a_machine_can_not_tell_are_none() -> None:
+    facts = machine_facts(Answer(0, "sh: /proc/cpuinfo: not found\nname=vm\ncores=\nmemory_kib=much\n"))
+    assert facts == {"name": "vm", "memory_kib": "much"}
+    assert as_recorded(facts) == {
+        "name": "vm",
+        "os": None,
+        "kernel": None,
+        "machine": None,
+        "cpu_model": None,
+        "cores": None,
+        "memory_bytes": None,
+    }
+
+
+def test_host_without_setsid_is_unfit(make_sshd: MakeSshd, keys: Keys, tmp_path: Path) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for tool in ("sh", "uname", "date", "sleep", "cat", "stat", "bash"):
+        (tools / tool).symlink_to(subprocess.check_output(["which", tool], text=True).strip())
+    host = host_at(tmp_path, make_sshd(environment={"PATH": str(tools)}), keys.plain)
+    with pytest.raises(HostUnfit) as caught:
+        host.connect()
+    assert caught.value.message == f"{host.place} has no setsid, which stages run under"
+    assert caught.value.hint == "it comes with util-linux and with busybox"
+    host.close()
+
+
+def test_account_whose_shell_ends_at_once_is_unfit(make_sshd: MakeSshd, keys: Keys, tmp_path: Path) -> None:
+    host = host_at(tmp_path, make_sshd(config=["ForceCommand /bin/false"]), keys.plain)
+    with pytest.raises(HostUnfit) as caught:
+        host.connect()
+    assert caught.value.message == f"{host.place}: a shell there does not answer: the shell is gone"
+    host.close()
+
+
+# known_hosts and ~/.ssh/config, line by line
+
+BLOB = "AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43
+OTHER = BLOB[:-1] + "B"
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "is_known"),
+    [
+        (f"db ssh-ed25519 {BLOB}", "db", True),
+        (f"DB ssh-ed25519 {BLOB} a comment", "db", True),
+        (f"a,db,c ssh-ed25519 {BLOB}", "db", True),
+        (f"db ssh-ed25519 {BLOB}", "[db]:2201", False),
+        (f"[db]:2201 ssh-ed25519 {BLOB}", "[db]:2201", True),
+        (f"[db]:22 ssh-ed25519 {BLOB}", "db", True),
+        (f"10.99.77.* ssh-ed25519 {BLOB}", "10.99.77.5", True),
+        (f"10.99.77.? ssh-ed25519 {BLOB}", "10.99.77.15", False),
+        (f"[10.0.0.*]:2201 ssh-ed25519 {BLOB}", "[10.0.0.7]:2201", True),
+        (f"*,!db ssh-ed25519 {BLOB}", "db", False),
+        (f"# db ssh-ed25519 {BLOB}", "db", False),
+        (f"db ssh-ed25519 {BLOB[:-4]}", "db", False),
+        ("db ssh-ed25519 not-base-64!", "db", False),
+        ("db ssh-ed25519", "db", False),
+        (f"db ssh-rsa {BLOB}", "db", False),
+        ("", "db", False),
+        ("|1|broken", "db", False),
+    ],
+)
+def test_known_hosts_line_is_read_as_openssh_does(tmp_path: Path, line: str, name: str, is_known: bool) -> None:
+    path = tmp_path / "known_hosts"
+    path.write_text(f"\x00 damaged \xff\n{line}\n")
+    assert bool(list(matching_keys(path, name))) is is_known
+
+
+@pytest.mark.parametrize("name", ["db", "[db]:2201", "10.0.0.5", "::1", "[::1]:2201"])
+def test_hashed_names_are_found(tmp_path: Path, keys: Keys, name: str) -> None:
+    path = tmp_path / "known_hosts"
+    path.write_text(f"{name} ssh-ed25519 {BLOB}\nother ssh-ed25519 {OTHER}\n")
+    subprocess.run([bed.program("ssh-keygen"), "-H", "-f", str(path)], check=True, capture_output=True, timeout=LONG_S)
+    assert name not in path.read_text()
+    assert [key.line for key in matching_keys(path, name)] == [1]
+
+
+def test_two_processes_record_a_key_once(sshd: Sshd, keys: Keys, isolated: Path) -> None:
+    script = (
+        "import sys, paramiko\nfrom pathlib import Path\nfrom benchctl.hosts.known_hosts import remember\n"
+        "key = paramiko.PKey.from_path(sys.argv[2])\n"
+        "for n in range(50): remember(Path(sys.argv[1]), f'host{n}', key)\n"
+    )
+    path = isolated / ".ssh" / "known_hosts"
+    command = [sys.executable, "-c", script, str(path), str(keys.plain.path)]
+    with subprocess.Popen(command) as first, subprocess.Popen(command) as second:
+        assert (first.wait(LONG_S), second.wait(LONG_S)) == (0, 0)
+    names = [line.split()[0] for line in path.read_text().splitlines()]
+    assert sorted(names) == sorted(f"host{n}" for n in range(50))
+
+
+def test_ssh_config_that_can_not_be_read_is_a_config_error(isolated: Path) -> None:
+    (isolated / ".ssh").mkdir()
+    path = isolated / ".ssh" / "config"
+    path.write_text("Host a\nHashKnownHosts\n")
+    with pytest.raises(ConfigError) as caught:
+        user_ssh_config()
+    assert str(caught.value) == f"{path}: it can't be read: Unparsable line HashKnownHosts"
+
+
+def test_includes_that_include_themselves_come_to_an_end(isolated: Path) -> None:
+    (isolated / ".ssh").mkdir()
+    (isolated / ".ssh" / "config").write_text("Include config\nInclude nothing*\nHost a\n  Port 7\n")
+    assert user_ssh_config().lookup("a")["port"] == "7"

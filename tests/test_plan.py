@@ -1,0 +1,114 @@
+"""What a config is compiled to before anything is touched."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import invoke
+import pytest
+
+import benchctl
+from benchctl.errors import UsageError
+from benchctl.hosts.host import LocalHost, RemoteHost
+from benchctl.names import known_names
+from benchctl.plan import Plan
+
+STAGES: list[dict[str, Any]] = [
+    {"name": "load", "host": "db", "command": "./load {{vars.size}} {{run.id}}", "args": ["a b"]},
+    {"name": "move", "copy": {"from": "db:/tmp/a", "to": "app:/tmp/"}},
+    {"name": "own", "task": "build"},
+    {"name": "later", "command": "true", "skip": True},
+]
+
+
+def compiled(directory: Path, **options: list[str]) -> Plan:
+    entry = {"ip": "192.0.2.1", "username": "x"}
+    hosts = {"db": {**entry, "gateway": "jump"}, "app": entry, "jump": entry, "unused": entry}
+    document = {"benchmark": {"name": "x"}, "hosts": hosts, "vars": {"size": "10"}, "stages": STAGES}
+    path = directory / "config.yaml"
+    path.write_text(json.dumps(document))
+    (directory / "tasks.py").write_text("from invoke import task\n@task\ndef build(context): pass\n")
+    return benchctl.compile_plan(benchctl.load(path), **options)
+
+
+def test_a_plan_has_the_chosen_stages_and_only_the_hosts_they_use(tmp_path: Path) -> None:
+    plan = compiled(tmp_path)
+    assert [stage.name for stage in plan.stages] == ["load", "move", "own"]
+    assert dict(plan.skipped) == {"later": "skip: true"}
+    assert sorted(plan.hosts) == ["app", "db", "local"]
+    assert isinstance(plan.hosts["db"], RemoteHost)
+    assert isinstance(plan.hosts["local"], LocalHost)
+    assert all(isinstance(task, invoke.Task) for task in plan.tasks.values())
+    assert [plan.host_of(stage).alias for stage in plan.stages] == ["db", "db", "local"]
+
+
+def test_a_host_behind_a_gateway_is_reached_through_it(tmp_path: Path) -> None:
+    gateway = compiled(tmp_path).hosts["db"].context.gateway
+    assert gateway.alias == "jump"
+
+
+def test_compiling_opens_no_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    compiled(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "stages", "skipped"),
+    [
+        ({"skip": ["load"]}, ["move", "own"], {"load": "--skip", "later": "skip: true"}),
+        ({"only": ["later"]}, ["later"], {"load": "--only-stage", "move": "--only-stage", "own": "--only-stage"}),
+        ({"only": ["own", "load"]}, ["load", "own"], {"move": "--only-stage", "later": "--only-stage"}),
+        (
+            {"only": ["load", "own"], "skip": ["own"]},
+            ["load"],
+            {"move": "--only-stage", "own": "--skip", "later": "--only-stage"},
+        ),
+    ],
+)
+def test_stages_are_left_out_for_a_reason(
+    tmp_path: Path, options: dict[str, list[str]], stages: list[str], skipped: dict[str, str]
+) -> None:
+    plan = compiled(tmp_path, **options)
+    assert ([stage.name for stage in plan.stages], dict(plan.skipped)) == (stages, skipped)
+
+
+def test_a_stage_that_there_is_not_is_refused_with_a_guess(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        compiled(tmp_path, only=["laod"])
+    assert caught.value.message == "no stage is called 'laod'. Stages: load, move, own, later. Did you mean 'load'?"
+
+
+def test_a_plan_without_stages_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="every stage is skipped; there is nothing to run"):
+        compiled(tmp_path, only=["load"], skip=["load"])
+
+
+def test_a_task_that_there_is_not_shows_before_anything_runs(tmp_path: Path) -> None:
+    compiled(tmp_path)
+    (tmp_path / "tasks.py").write_text("from invoke import task\n@task\ndef built(context): pass\n")
+    with pytest.raises(UsageError) as caught:
+        benchctl.compile_plan(benchctl.load(tmp_path / "config.yaml"))
+    assert caught.value.message == "stage 'own': tasks.py has no task 'build'. Tasks: built. Did you mean 'built'?"
+    (tmp_path / "tasks.py").unlink()
+    with pytest.raises(UsageError, match=r"stage 'own': there is no tasks.py in"):
+        benchctl.compile_plan(benchctl.load(tmp_path / "config.yaml"))
+
+
+def test_names_of_hosts_are_what_ssh_config_makes_of_them(tmp_path: Path, isolated: Path) -> None:
+    (isolated / ".ssh").mkdir(exist_ok=True)
+    (isolated / ".ssh" / "config").write_text("Host inner\n  HostName 192.0.2.9\n  Port 2222\n  User bench\n")
+    (tmp_path / "config.yaml").write_text(
+        "benchmark: {name: x}\nhosts: {db: {ip: inner}}\nstages: [{name: a, host: db, command: 'true'}]\n"
+    )
+    plan = benchctl.compile_plan(benchctl.load(tmp_path / "config.yaml"))
+    names = known_names(plan.benchmark)
+    assert [names[f"hosts.db{end}"] for end in ("", ".ip", ".port", ".username")] == [
+        "192.0.2.9", "192.0.2.9", "2222", "bench"
+    ]  # fmt: skip
