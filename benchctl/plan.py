@@ -13,7 +13,8 @@ import invoke
 from benchctl.config.model import Benchmark, HostConfig, Stage
 from benchctl.errors import CommandFailed, UsageError
 from benchctl.hosts.connection import Connection, fabric_config
-from benchctl.hosts.host import Host, make_host
+from benchctl.hosts.host import Host
+from benchctl.hosts.making import make_host
 from benchctl.hosts.process import FunctionProcess, Process
 from benchctl.hosts.sinks import LogSink
 from benchctl.hosts.ssh_config import resolved, user_ssh_config

@@ -24,7 +24,7 @@ from benchctl.config.model import HostConfig, Secret
 from benchctl.errors import AuthenticationFailed, HostError, HostKeyRejected, HostUnfit, HostUnreachable, LinkLost
 from benchctl.hosts import keepalive
 from benchctl.hosts.connection import Connection, fabric_config
-from benchctl.hosts.host import RemoteHost
+from benchctl.hosts.remote import RemoteHost
 from benchctl.hosts.ssh_config import user_ssh_config
 
 MakeSshd = Callable[..., Sshd]

@@ -23,7 +23,8 @@ from benchctl.config.model import HealthCheck, HostConfig
 from benchctl.hosts import health
 from benchctl.hosts.connection import fabric_config
 from benchctl.hosts.health import Attempt, HealthWatch, Probe
-from benchctl.hosts.host import Host, make_host
+from benchctl.hosts.host import Host
+from benchctl.hosts.making import make_host
 from benchctl.hosts.supervisor import exports
 
 MakeSshd = Callable[..., Sshd]
@@ -198,7 +199,10 @@ def test_process_is_found_by_its_command_line(host: Host) -> None:
     assert look(host, "process", r"marked-4711") == Attempt(False, "no such process")
 
 
-@pytest.mark.parametrize("pattern", ["printf %b", "eval", "tail -n", "cmdline", "benchctl-shell", "IFS= read"])
+@pytest.mark.parametrize(
+    "pattern",  # each so much ours that no other process of this machine is likely to have it
+    [r"printf %b .\$job", r"tail -n \+1 benchctl", r"\[0-9\]\*/cmdline", "benchctl-shell", "IFS= read -r (job|mark)"],
+)
 def test_process_pattern_never_matches_what_is_ours(host: Host, pattern: str) -> None:
     process = host.start("sleep 600", env={}, cwd=None, shell="sh -c", out=Nobody(), err=Nobody())
     assert process.started.wait(LONG_S)

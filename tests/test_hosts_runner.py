@@ -19,7 +19,8 @@ from sshd import Keys, Sshd, wait_until
 
 from benchctl.config.model import HostConfig
 from benchctl.hosts.connection import Connection, fabric_config
-from benchctl.hosts.host import Host, make_host
+from benchctl.hosts.host import Host
+from benchctl.hosts.making import make_host
 
 MakeSshd = Callable[..., Sshd]
 LONG_S = 60.0

@@ -18,10 +18,10 @@ from sshd import Keys, PasswordUser, Sshd, send_signal, wait_until
 
 from benchctl.config.model import HostConfig, Secret
 from benchctl.errors import LinkLost, OutputError
-from benchctl.hosts import host as host_module
-from benchctl.hosts import transfer
+from benchctl.hosts import remote, transfer
 from benchctl.hosts.connection import fabric_config
-from benchctl.hosts.host import Host, make_host
+from benchctl.hosts.host import Host
+from benchctl.hosts.making import make_host
 from benchctl.hosts.transfer import Copying, Missing, collect
 
 MakeSshd = Callable[..., Sshd]
@@ -266,7 +266,7 @@ def test_cut_connection_leaves_what_was_there(
 def test_transfer_that_stalls_is_given_up(
     make_sshd: MakeSshd, keys: Keys, make: MakeHost, there: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(host_module, "STALL_S", 0.3)
+    monkeypatch.setattr(remote, "STALL_S", 0.3)
     server = make_sshd()
     host = make(server, keys.plain)
     write(there / "a", b"x" * 30_000_000)

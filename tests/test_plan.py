@@ -12,7 +12,8 @@ import pytest
 
 import benchctl
 from benchctl.errors import UsageError
-from benchctl.hosts.host import LocalHost, RemoteHost
+from benchctl.hosts.local import LocalHost
+from benchctl.hosts.remote import RemoteHost
 from benchctl.names import known_names
 from benchctl.plan import Plan
 

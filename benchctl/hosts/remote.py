@@ -1,0 +1,134 @@
+"""A machine over SSH as a host."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shlex
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Literal, cast
+
+import paramiko
+
+from benchctl.config.model import HostConfig
+from benchctl.errors import LinkLost
+from benchctl.hosts.connection import Connection
+from benchctl.hosts.host import FileStat, Host, Writable
+from benchctl.hosts.pipes import ChannelPipes
+from benchctl.hosts.shell import Pipes, ShellBroken
+from benchctl.hosts.streams import Reader, Writer, as_os_error
+
+STALL_S = 30.0  # a transfer that moves no byte for that long has failed
+
+
+class RemoteHost(Host):
+    """A machine over SSH."""
+
+    context: Connection
+
+    def __init__(self, config: HostConfig, connection: Connection) -> None:
+        super().__init__(config, connection)
+
+    @property
+    def place(self) -> str:
+        return self.context.place
+
+    @property
+    def address(self) -> str:
+        return self.config.address or str(self.context.host)
+
+    def recorded(self) -> dict[str, Any]:
+        connection = self.context
+        route = {"ip": connection.host, "port": connection.port, "username": connection.user}
+        return {**route, "host_key": connection.host_key, **super().recorded()}
+
+    def remarks(self) -> list[str]:
+        if self.config.host_key == "off":
+            return [f"the host key of {self.place} is not checked (host_key: off)"]
+        if self.context.host_key_is_new:
+            return [f"first connection to {self.place}: its host key {self.context.host_key} is now in known_hosts"]
+        return []
+
+    def close(self) -> None:
+        super().close()
+        self.context.close()
+
+    def _open(self) -> None:
+        self.context.open()
+
+    def stat(self, path: str) -> FileStat:
+        answer = self._ask_about_files(f"stat -Lc '%f %s %Y %y' -- {shlex.quote(path)}")
+        mode, size, seconds, *_ = answer.split()
+        fraction = re.search(r"\.\d+", answer)
+        modified_s = int(seconds) + float(fraction[0] if fraction else 0)
+        return FileStat.of(int(mode, 16), int(size), modified_s)
+
+    def fetch(self, path: str, file: Writable) -> None:
+        with self._reader(path) as source:
+            while data := source.read():
+                file.write(data)
+
+    def open_file(self, path: str, mode: Literal["rb", "wb"]) -> BinaryIO:
+        return cast(BinaryIO, self._writer(path) if mode == "wb" else self._reader(path))
+
+    def real_path(self, path: str) -> str:
+        """Where there is nothing yet, not even a folder for it, the path itself."""
+        try:
+            return self._ask_about_files(f"readlink -f -- {shlex.quote(path)}").removesuffix("\n") or path
+        except OSError:
+            return path
+
+    def set_permissions(self, path: str, permissions: int) -> None:
+        self._ask_about_files(f"chmod {permissions:o} {shlex.quote(path)}")
+
+    def move(self, source: str, target: str) -> None:
+        self._ask_about_files(f"mv -f -- {shlex.quote(source)} {shlex.quote(target)}")
+
+    def remove(self, path: str) -> None:
+        self._ask_about_files(f"rm -f -- {shlex.quote(path)}")
+
+    def _ask_about_files(self, script: str) -> str:
+        """What a tool there prints; OSError with its reason when it fails."""
+        try:
+            answer = self.ask(f"export LC_ALL=C; {script}")
+        except ShellBroken as error:
+            raise LinkLost(self.alias, f"{self.place}: the shell there does not answer: {error}") from error
+        if not answer.ok:
+            raise as_os_error(answer.text)
+        return answer.text
+
+    def _reader(self, path: str) -> Reader:
+        return Reader(self.context.create_session(), path, stall_s=STALL_S, link=self._link)
+
+    def _writer(self, path: str) -> Writer:
+        return Writer(self.context.create_session(), path, stall_s=STALL_S, link=self._link)
+
+    def tcp(self, host: str, port: int, timeout_s: float) -> paramiko.Channel:
+        channel = self.context.tcp(host, port, timeout_s)
+        channel.settimeout(timeout_s)
+        return channel
+
+    @contextlib.contextmanager
+    def _link(self) -> Iterator[None]:
+        """OSError as it is; what says that the connection is gone becomes LinkLost."""
+        try:
+            yield
+        except TimeoutError as error:
+            raise LinkLost(self.alias, f"{self.place}: no byte moved for {STALL_S:g} s") from error
+        except (paramiko.SSHException, EOFError) as error:
+            raise self._lost(error) from error
+        except OSError as error:
+            if self.context.is_connected:
+                raise
+            raise self._lost(error) from error
+
+    def _lost(self, error: Exception) -> LinkLost:
+        reason = f": {error}" if str(error) else ""
+        return LinkLost(self.alias, f"{self.place}: the connection was lost during a transfer{reason}")
+
+    def _open_shell(self) -> Pipes:
+        return ChannelPipes(self.context.create_session(), self.context.token)
+
+    def _kill_session(self, pid: int) -> None:
+        with contextlib.suppress(LinkLost, paramiko.SSHException, OSError):
+            self.context.create_session().exec_command(f"exec sh -c 'kill -KILL -{pid}'")
