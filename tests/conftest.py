@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +26,13 @@ def _missing_openssh() -> str:
     except bed.SshdMissing as error:
         return str(error)
     return ""
+
+
+def pytest_configure() -> None:
+    """What the tests start obeys Ctrl-C and SIGHUP, also where `nohup` or a shell's `&` has the tests ignore them."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
