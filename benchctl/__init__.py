@@ -51,13 +51,15 @@ def run(  # noqa: PLR0913 - one keyword for each thing that one may want to chan
     env: Mapping[str, str] | None = None,
     tags: Sequence[str] = (),
     note: str = "",
+    timeout_s: float | None = None,
     overrides: Mapping[str, str] | None = None,
     listeners: Sequence[Listener] = (),
 ) -> RunRecord:
     """Run a benchmark and keep it; the record says how it went, also when it failed.
 
     results: the results directory, by default BENCHCTL_RESULTS or the benchmark's output_dir.
-    skip, only: names of stages. env: variables for every command. overrides: the `vars` that `load` was given,
+    skip, only: names of stages. env: variables for every command. timeout_s: after so long the run is stopped as by
+    Ctrl-C, and has failed. overrides: the `vars` that `load` was given,
     for the record. listeners: called with every Event as it happens, from any thread.
     Raises UsageError when nothing could be started.
     """
@@ -66,12 +68,14 @@ def run(  # noqa: PLR0913 - one keyword for each thing that one may want to chan
 
     plan = compile_plan(benchmark, skip=skip, only=only)
     recorded: dict[str, Any] = {"set": dict(overrides or {}), "env": sorted(env or {}), "skip": list(skip)}
+    recorded |= {"only_stage": list(only), "timeout_s": timeout_s}
     options = RunOptions(
         env=dict(env or {}),
         tags=tuple(tags),
         note=note,
+        timeout_s=timeout_s,
         shows_output=bool(listeners),
-        recorded={**recorded, "only_stage": list(only)},
+        recorded=recorded,
     )
     return execute(plan, Store(results_directory(benchmark, results)), options, listeners)
 

@@ -29,6 +29,7 @@ class Choices:
     only: Sequence[str] = ()
     tags: Sequence[str] = ()
     note: str = ""
+    timeout: str | None = None  # a duration
     results: str | None = None
 
     def load(self) -> Benchmark:
@@ -36,6 +37,7 @@ class Choices:
         import benchctl
 
         environment(self.env)  # what makes no sense is said before anything is read
+        limit(self.timeout)
         return benchctl.load(self.config, overrides=pairs(self.settings, "--set"))
 
     def run(self, benchmark: Benchmark, listeners: Sequence[Listener]) -> RunRecord:
@@ -49,6 +51,7 @@ class Choices:
             env=environment(self.env),
             tags=self.tags,
             note=self.note,
+            timeout_s=limit(self.timeout),
             overrides=pairs(self.settings, "--set"),
             listeners=listeners,
         )
@@ -94,6 +97,19 @@ def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
         if found.setdefault(name, value) != value:
             raise UsageError(f"{option} gives {name} twice, as {found[name]!r} and as {value!r}")
     return found
+
+
+def limit(text: str | None) -> float | None:
+    """The seconds of a --timeout. Raises UsageError."""
+    from benchctl.units import parse_duration
+
+    try:
+        seconds = parse_duration(text) if text is not None else None
+    except ValueError as error:
+        raise UsageError(f"--timeout {error}") from error
+    if seconds == 0:
+        raise UsageError("--timeout must be longer than 0s")
+    return seconds
 
 
 def environment(texts: Sequence[str]) -> dict[str, str]:

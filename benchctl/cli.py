@@ -149,6 +149,7 @@ def cli() -> None:
 @click.option("--only-stage", "only", metavar="STAGE", multiple=True, help="Run only this stage. Repeatable.")
 @click.option("--tag", "tags", metavar="TAG", multiple=True, help="A tag for the run. Repeatable.")
 @click.option("--note", default="", metavar="TEXT", help="A note for the run.")
+@click.option("--timeout", metavar="DURATION", help="Stop the run, as Ctrl-C does, after so long: 90s, 2h.")
 @click.option("-n", "--dry-run", is_flag=True, help="Print what would be done; connect to nothing, keep nothing.")
 @click.option("-v", "--verbose", is_flag=True, help="Print the stages' output also where there is no terminal.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")

@@ -14,6 +14,7 @@
     │   ├── StageTimeout                   longer than its `timeout`
     │   ├── NotReady                       a health check never passed
     │   └── BackgroundDied                 a background stage ended before its trial did
+    ├── RunTimeout                      1  the whole run took longer than its --timeout
     ├── OutputError                     1  an output could not be brought home
     ├── RunNotFound                     6  no such run
     ├── RunUnreadable                   6  a run is there, but its record can't be read
@@ -123,6 +124,12 @@ class NotReady(StageError):
 
 class BackgroundDied(StageError):
     """A background stage ended before its trial did."""
+
+
+class RunTimeout(BenchctlError):
+    """The whole run took longer than it was given."""
+
+    exit_code = 1
 
 
 class OutputError(BenchctlError):

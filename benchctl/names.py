@@ -23,21 +23,21 @@ class Circumstances:
     trial: int
     environment: Mapping[str, str]  # from `run -e`
 
-    def values(self, stage: Stage) -> dict[str, str]:
-        """Every name that a template of the stage may use."""
+    def values(self, alias: str) -> dict[str, str]:
+        """Every name that a template of a stage may use on one of its hosts."""
         return known_names(self.benchmark) | {
             "run.id": self.run_id,
             "run.dir": str(self.run_directory),
             "case": self.case or "",
             "trial": str(self.trial),
-            "stage.host": stage.host,
+            "stage.host": alias,
         }
 
-    def environment_of(self, stage: Stage) -> dict[str, str]:
-        """The variables of the stage's commands: what the run was given wins over the config's `env`, which alone
-        holds templates; nobody changes ours, by which a run's processes are known.
+    def environment_of(self, stage: Stage, alias: str) -> dict[str, str]:
+        """The variables of the stage's commands on a host: what the run was given wins over the config's `env`,
+        which alone holds templates; nobody changes ours, by which a run's processes are known.
         """
-        names = self.values(stage)
+        names = self.values(alias)
         return {
             **{name: fill(value, names) for name, value in stage.env.items()},
             **self.environment,
@@ -45,7 +45,7 @@ class Circumstances:
             "BENCHCTL_RUN_UID": self.run_uid,
             "BENCHCTL_RUN_DIR": str(self.run_directory),
             "BENCHCTL_STAGE": stage.name,
-            "BENCHCTL_HOST": stage.host,
+            "BENCHCTL_HOST": alias,
             "BENCHCTL_CASE": self.case or "",
             "BENCHCTL_TRIAL": str(self.trial),
             **{f"BENCHCTL_HOST_{_variable(h.alias)}": address(h) for h in self.benchmark.hosts.values()},

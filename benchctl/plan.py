@@ -42,20 +42,16 @@ class Launch:
 
 @dataclass(frozen=True)
 class Plan:
-    """The chosen stages in order, the hosts they use, and per stage the Invoke task that starts it.
+    """The chosen stages in order, the hosts they use, and per stage and host the Invoke task that prepares it.
 
-    Calling `tasks[name](plan.host_of(stage).context, launch)` returns a Process.
+    Calling `tasks[stage.name, alias](plan.hosts[alias].context, launch)` returns a Process that waits for its `go`.
     """
 
     benchmark: Benchmark
     stages: tuple[Stage, ...]
     skipped: Mapping[str, str]  # stage -> why
     hosts: Mapping[str, Host]
-    tasks: Mapping[str, invoke.Task[Any]]
-
-    def host_of(self, stage: Stage) -> Host:
-        """Where the stage runs; for a copy, the host it reads from."""
-        return self.hosts[stage.copy.from_host if stage.copy else stage.host]
+    tasks: Mapping[tuple[str, str], invoke.Task[Any]]
 
 
 def compile_plan(benchmark: Benchmark, *, skip: Sequence[str] = (), only: Sequence[str] = ()) -> Plan:
@@ -68,7 +64,8 @@ def compile_plan(benchmark: Benchmark, *, skip: Sequence[str] = (), only: Sequen
     _check_tasks(benchmark, stages)
     ssh_config = user_ssh_config()
     hosts = _hosts(benchmark, stages, fabric_config(benchmark.shell, ssh_config))
-    tasks = {stage.name: _task(benchmark, stage, hosts) for stage in stages}
+    places = [(stage, alias) for stage in stages for alias in stage.hosts]
+    tasks = {(stage.name, alias): _task(benchmark, stage, alias, hosts) for stage, alias in places}
     known = {alias: resolved(host, ssh_config) for alias, host in benchmark.hosts.items()}
     return Plan(replace(benchmark, hosts=known), stages, skipped, hosts, tasks)
 
@@ -106,7 +103,7 @@ def _hosts(benchmark: Benchmark, stages: Sequence[Stage], config: fabric.Config)
 
 def hosts_used(stage: Stage) -> tuple[str, ...]:
     """The aliases of the hosts that a stage needs."""
-    return (stage.copy.from_host, stage.copy.to_host) if stage.copy else (stage.host,)
+    return (stage.copy.from_host, stage.copy.to_host) if stage.copy else stage.hosts
 
 
 def _make_host(benchmark: Benchmark, host: HostConfig, config: fabric.Config) -> Host:
@@ -120,20 +117,20 @@ def _gateway(benchmark: Benchmark, host: HostConfig, config: fabric.Config) -> C
     return Connection(jump, config=config, gateway=_gateway(benchmark, jump, config))
 
 
-def _task(benchmark: Benchmark, stage: Stage, hosts: Mapping[str, Host]) -> invoke.Task[Any]:
-    """The Invoke task of a stage, bound to its hosts: Fabric's own `Task(hosts=..)` is ignored by `inv`."""
+def _task(benchmark: Benchmark, stage: Stage, alias: str, hosts: Mapping[str, Host]) -> invoke.Task[Any]:
+    """The Invoke task of a stage, bound to its host: Fabric's own `Task(hosts=..)` is ignored by `inv`."""
     makers: dict[str, Callable[[], Callable[[Any, Launch], Process]]] = {
-        "command": lambda: _shell_stage(hosts[stage.host], benchmark.shell),
-        "script": lambda: _shell_stage(hosts[stage.host], benchmark.shell),
+        "command": lambda: _shell_stage(hosts[alias], benchmark.shell),
+        "script": lambda: _shell_stage(hosts[alias], benchmark.shell),
         "copy": lambda: _copy_stage(stage, hosts),
-        "task": lambda: _project_task(stage, hosts[stage.host], benchmark.directory),
+        "task": lambda: _project_task(stage, benchmark.directory),
     }
     return invoke.Task(makers[stage.kind](), name=stage.slug)
 
 
 def _shell_stage(host: Host, shell: str) -> Callable[[Any, Launch], Process]:
     def start(context: invoke.Context, launch: Launch) -> Process:
-        return host.start(launch.command, env=launch.env, cwd=launch.cwd, shell=shell, out=launch.out, err=launch.err)
+        return host.prepare(launch.command, env=launch.env, cwd=launch.cwd, shell=shell, out=launch.out, err=launch.err)
 
     return start
 
@@ -149,7 +146,7 @@ def _copy_stage(stage: Stage, hosts: Mapping[str, Host]) -> Callable[[Any, Launc
     return start
 
 
-def _project_task(stage: Stage, host: Host, directory: Path) -> Callable[[Any, Launch], Process]:
+def _project_task(stage: Stage, directory: Path) -> Callable[[Any, Launch], Process]:
     def start(context: invoke.Context, launch: Launch) -> Process:
         return TaskProcess(str(stage.task), directory, context, launch)
 

@@ -39,6 +39,9 @@ class TaskProcess(Process):
         self._name, self._directory, self._launch = name, directory, launch
         self._running = Running()
         self._context = own_context(context, self._running, launch)
+
+    def go(self) -> None:
+        self.started_at = time.monotonic()
         threading.Thread(target=self._run, daemon=True).start()
 
     def terminate(self) -> None:
@@ -50,7 +53,6 @@ class TaskProcess(Process):
             process.kill()
 
     def _run(self) -> None:
-        self.started_at = time.monotonic()
         self._has_started()
         try:
             self._call()

@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from benchctl.hosts.process import Process
+
 NEEDS_SSHD = (
     "these tests need OpenSSH's server: apt-get install openssh-server (Debian/Ubuntu), "
     "dnf install openssh-server (Fedora)"
@@ -322,6 +324,12 @@ def free_port(address: str = "127.0.0.1") -> int:
     with socket.socket() as probe:
         probe.bind((address, 0))
         return int(probe.getsockname()[1])
+
+
+def started(process: Process) -> Process:
+    """What a host has prepared, told to go."""
+    process.go()
+    return process
 
 
 # --- processes, read from /proc

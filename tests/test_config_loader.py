@@ -87,7 +87,7 @@ def test_example_loads_as_written(config: Path) -> None:
         Stage(
             "load",
             "load",
-            host="db",
+            hosts=("db",),
             command="./load --password hunter22",
             health_check=check,
             outputs=(output,),

@@ -323,3 +323,47 @@ def test_name_in_a_long_command_is_told_with_its_own_line(directory: Path) -> No
         (8, f"{{{{hosts.bd}}}}: no host is called 'bd'. {HOSTS}. Did you mean 'db'?"),
         (9, "{{host.db}} is not a name of ours. Did you mean {{hosts.db}}?"),
     ]
+
+
+MANY = "benchmark: {name: x}\nhosts: {a: {ip: 10.0.0.1}, b: {ip: 10.0.0.2}}\nstages:\n"
+
+
+@pytest.mark.parametrize(
+    ("stage", "problem"),
+    [
+        ("{name: s, hosts: [a, c], command: x}", "stages[0].hosts[1]: no host is called 'c'. Hosts: a, b, local"),
+        ("{name: s, hosts: [a, a], command: x}", "stages[0].hosts[1]: 'a' is there already; name each host once"),
+        ("{name: s, hosts: [], command: x}", "stages[0].hosts: there is no host in the list; name some, or write all"),
+        (
+            "{name: s, hosts: [all, a], command: x}",
+            "stages[0].hosts: all stands for every declared host; write it alone, or name the hosts",
+        ),
+        ("{name: s, host: a, hosts: b, command: x}", "stages[0].host: a stage has host or hosts; keep one of them"),
+        (
+            "{name: s, command: x, backoff: 2s}",
+            "stages[0].backoff: backoff is the wait before a retry; add retries, or remove it",
+        ),
+        (
+            "{name: s, command: x, always: true, background: true}",
+            "stages[0].always: an always stage runs at the end and is waited for; remove background",
+        ),
+        (
+            "{name: s, hosts: all, command: x, outputs: [{name: o, remote_path: o, local_path: /data/o}]}",
+            "stages[0].outputs[0].local_path: '/data/o' would be written by every host; put {{stage.host}} into it",
+        ),
+        (
+            "{name: s, hosts: all, command: 'echo {{hosts.local}}'}",
+            "stages[0].command: {{hosts.local}}: a needs an address to reach this machine by; give it one under hosts, "
+            "as in local: {address: 192.168.9.5}",
+        ),
+    ],
+)
+def test_what_makes_no_sense_for_several_hosts_is_told(tmp_path: Path, stage: str, problem: str) -> None:
+    assert complaints(tmp_path, f"{MANY}  - {stage}\n") == [problem]
+
+
+def test_what_is_done_once_comes_before_the_trials(tmp_path: Path) -> None:
+    stages = "  - {name: load, command: x}\n  - {name: build, command: x, scope: run}\n"
+    assert complaints(tmp_path, MANY + stages) == [
+        "stages[1].scope: runs once, before all trials; move the stage above 'load'"
+    ]

@@ -18,7 +18,7 @@ from typing import Any
 import paramiko
 import pytest
 import sshd as bed
-from sshd import Key, Keys, PasswordUser, Sshd, wait_until
+from sshd import Key, Keys, PasswordUser, Sshd, started, wait_until
 
 from benchctl.config.model import HostConfig, Secret
 from benchctl.errors import AuthenticationFailed, HostError, HostKeyRejected, HostUnfit, HostUnreachable, LinkLost
@@ -663,7 +663,7 @@ class Kept:
 
 def start(connection: Connection, command: str) -> Any:
     host = RemoteHost(connection.entry, connection)
-    return host.start(command, env={}, cwd=None, shell="sh -c", out=Kept(), err=Kept())
+    return started(host.prepare(command, env={}, cwd=None, shell="sh -c", out=Kept(), err=Kept()))
 
 
 def test_command_of_a_cut_connection_is_lost(make_sshd: MakeSshd, keys: Keys, opened: Opened) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import sshd as bed
-from sshd import Keys, Sshd
+from sshd import Keys, Sshd, started
 
 from benchctl.config.model import HealthCheck, HostConfig
 from benchctl.hosts import health
@@ -204,7 +204,7 @@ def test_process_is_found_by_its_command_line(host: Host) -> None:
     [r"printf %b .\$job", r"tail -n \+1 benchctl", r"\[0-9\]\*/cmdline", "benchctl-shell", "IFS= read -r (job|mark)"],
 )
 def test_process_pattern_never_matches_what_is_ours(host: Host, pattern: str) -> None:
-    process = host.start("sleep 600", env={}, cwd=None, shell="sh -c", out=Nobody(), err=Nobody())
+    process = started(host.prepare("sleep 600", env={}, cwd=None, shell="sh -c", out=Nobody(), err=Nobody()))
     assert process.started.wait(LONG_S)
     assert look(host, "process", pattern) == Attempt(False, "no such process")
     process.kill()

@@ -15,7 +15,7 @@ import invoke
 import pytest
 import sshd as bed
 from invoke.exceptions import CommandTimedOut, UnexpectedExit
-from sshd import Keys, Sshd, wait_until
+from sshd import Keys, Sshd, started, wait_until
 
 from benchctl.config.model import HostConfig
 from benchctl.hosts.connection import Connection, fabric_config
@@ -78,7 +78,7 @@ def run(
 ) -> Any:
     """The process and what it printed, after its end."""
     out, err = out or Kept(), Kept()
-    process = host.start(command, env=env or {}, cwd=cwd, shell="sh -c", out=out, err=err)
+    process = started(host.prepare(command, env=env or {}, cwd=cwd, shell="sh -c", out=out, err=err))
     assert process.ended.wait(LONG_S)
     return process, out, err
 
@@ -149,7 +149,7 @@ def test_duration_ends_with_the_shell_and_not_with_its_output(host: Host) -> Non
 
 
 def test_closing_the_host_ends_what_runs_there(host: Host) -> None:
-    process = host.start("sleep 600", env={}, cwd=None, shell="sh -c", out=Kept(), err=Kept())
+    process = started(host.prepare("sleep 600", env={}, cwd=None, shell="sh -c", out=Kept(), err=Kept()))
     assert process.started.wait(LONG_S)
     host.close()
     assert process.pid is not None
@@ -158,7 +158,7 @@ def test_closing_the_host_ends_what_runs_there(host: Host) -> None:
 
 def test_shell_that_is_not_there_is_named(host: Host) -> None:
     out, err = Kept(), Kept()
-    process = host.start("true", env={}, cwd=None, shell="no-such-shell -c", out=out, err=err)
+    process = started(host.prepare("true", env={}, cwd=None, shell="no-such-shell -c", out=out, err=err))
     assert process.ended.wait(LONG_S)
     assert process.exit_code == 127
     assert b"no-such-shell" in err.data

@@ -28,7 +28,7 @@ LAYERS = {  # what may be imported at run time from where; itself always
     "reports": ("runs", "config", *BASE),
     "scaffold": ("errors",),
     "": ("plan", "workflow", "reports", "runs", "config", *BASE),  # benchctl/__init__.py, the API
-    "choices": ("", "reports", "errors"),  # shared by the front ends
+    "choices": ("", "reports", "errors", "units"),  # shared by the front ends
     "console": ("errors",),
     "cli": ("", "choices", "console", "scaffold", "reports", "runs", "config", *BASE),
     "tasks": ("", "choices", "reports", "runs", "config", *BASE),

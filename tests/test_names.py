@@ -41,8 +41,7 @@ def test_a_host_is_known_by_its_address_and_its_parts(tmp_path: Path) -> None:
 
 def test_a_stage_knows_its_run_its_trial_and_its_host(tmp_path: Path) -> None:
     around = circumstances(tmp_path)
-    (stage,) = around.benchmark.stages
-    names = around.values(stage)
+    names = around.values("db-1")
     assert {name: names[name] for name in ("run.id", "run.dir", "case", "trial", "stage.host")} == {
         "run.id": "run-001",
         "run.dir": str(tmp_path / "run-001"),
@@ -55,7 +54,7 @@ def test_a_stage_knows_its_run_its_trial_and_its_host(tmp_path: Path) -> None:
 def test_given_variables_win_over_the_config_and_ours_over_all(tmp_path: Path) -> None:
     around = circumstances(tmp_path, {"GIVEN": "{{hosts.app}}", "BENCHCTL_TRIAL": "given"})
     (stage,) = around.benchmark.stages
-    variables = around.environment_of(stage)
+    variables = around.environment_of(stage, "db-1")
     assert variables == {
         "BENCHCTL_RUN_ID": "run-001",
         "BENCHCTL_RUN_UID": "uid-1",

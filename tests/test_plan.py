@@ -43,7 +43,7 @@ def test_a_plan_has_the_chosen_stages_and_only_the_hosts_they_use(tmp_path: Path
     assert isinstance(plan.hosts["db"], RemoteHost)
     assert isinstance(plan.hosts["local"], LocalHost)
     assert all(isinstance(task, invoke.Task) for task in plan.tasks.values())
-    assert [plan.host_of(stage).alias for stage in plan.stages] == ["db", "db", "local"]
+    assert [stage.hosts for stage in plan.stages] == [("db",), ("db",), ("local",)]
 
 
 def test_a_host_behind_a_gateway_is_reached_through_it(tmp_path: Path) -> None:

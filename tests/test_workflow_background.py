@@ -13,7 +13,7 @@ from workflow_bed import SERVER, Bench, log, on_host, pid_in, seconds_of, stage_
 
 from benchctl.runs import record as records
 from benchctl.runs import replay
-from benchctl.workflow import stage
+from benchctl.workflow import on_host as on_one_host
 
 
 def server(bench: Bench, name: str = "server") -> str:
@@ -216,7 +216,7 @@ def test_a_command_that_dies_as_its_check_passes_is_never_overlooked(bench: Benc
 
 
 def test_a_long_stage_gives_a_sign_of_life_now_and_then(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage, "SIGN_S", 0.2)
+    monkeypatch.setattr(on_one_host, "SIGN_S", 0.2)
     record = bench.run(bench.stage("long", "sleep 1.5"))
     assert record.error is None
     signs = bench.told("stage_goes_on")
@@ -225,7 +225,7 @@ def test_a_long_stage_gives_a_sign_of_life_now_and_then(bench: Bench, monkeypatc
 
 
 def test_a_stop_that_takes_long_is_explained(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(on_one_host, "PATIENCE_S", 0.1)
     deaf = "trap 'sleep 0.7; exit 0' TERM; while :; do sleep 0.05; done"
     record = bench.run(bench.stage("deaf", deaf, background=True), bench.stage("work", "sleep 0.3"))
     assert record.error is None

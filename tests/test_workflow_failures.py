@@ -132,7 +132,7 @@ def test_a_mistake_of_ours_ends_what_runs_and_is_kept(bench: Bench, monkeypatch:
     pids: list[int] = []
 
     def mistaken(self: object, run: object, when: str) -> None:
-        pids.extend(run.process.pid for run in self._stages if run.process)  # type: ignore[attr-defined]
+        pids.extend(run.process.pid for run in self._on_hosts if run.process)  # type: ignore[attr-defined]
         raise RuntimeError("oops")
 
     monkeypatch.setattr("benchctl.workflow.trial.TrialRun._collect", mistaken)

@@ -275,8 +275,8 @@ def test_a_timeout_ends_the_commands_of_a_task_and_no_others(bench: Bench) -> No
 def test_a_task_that_cannot_be_ended_is_told_and_our_stdout_stays_ours(
     local: Bench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchctl.workflow.stage.GRACE_S", 0.1)
-    monkeypatch.setattr("benchctl.workflow.stage.STOP_MARGIN_S", 0.1)
+    monkeypatch.setattr("benchctl.workflow.on_host.GRACE_S", 0.1)
+    monkeypatch.setattr("benchctl.workflow.on_host.STOP_MARGIN_S", 0.1)
     record = with_tasks(local).run(local.stage("own", task="deaf", timeout="200ms"))
     print("ours")
     assert capsys.readouterr().out == "ours\n"

@@ -17,7 +17,8 @@ import sshd as bed
 from workflow_bed import SERVER, Bench, journal, on_host, pid_in, remote_bench, seconds_of, statuses, wait_until_gone
 
 import benchctl
-from benchctl.workflow.stopping import SAME_S, StopAtOnce, Stopping, for_at_most
+from benchctl.workflow.side_by_side import for_at_most
+from benchctl.workflow.stopping import SAME_S, StopAtOnce, Stopping
 
 AGAIN_S = SAME_S * 3  # between two presses of Ctrl-C
 

@@ -38,6 +38,12 @@ class References:
     def outputs(self) -> dict[str, Item]:
         return {output["name"]: output for output in self.draft.outputs() if "name" in output}
 
+    def hosts_of(self, stage: Item) -> tuple[str, ...]:
+        """The aliases of the hosts that a stage runs on, as far as there are such; `local` where there are none."""
+        given = stage.get("hosts", (stage.get("host", "local"),))
+        hosts = tuple(self.draft.hosts) if given == ("all",) else given
+        return tuple(host for host in hosts if host in self.known_hosts) or ("local",)
+
     def problem(self, place: Place, sentence: str, *, needle: str = "") -> None:
         self.document.problem(place, sentence, needle=needle)
 

@@ -145,7 +145,7 @@ def _benchmark(document: Document, draft: Draft, path: Path, warnings: list[str]
         sha256=document.sha256,
         document=masked_document,
         hosts=_hosts(document, draft, path.parent),
-        stages=tuple(_stage(document, stage) for stage in draft.stages),
+        stages=tuple(_stage(document, stage, declared=tuple(draft.hosts)) for stage in draft.stages),
         plots=tuple(_plot(document, plot) for plot in draft.plots),
         vars=draft.variables,
         secrets=frozenset(document.secrets),
@@ -167,14 +167,21 @@ def _host(document: Document, alias: str, host: Item, directory: Path) -> HostCo
     return HostConfig(alias=alias, **values, line=document.line(host.place))
 
 
-def _stage(document: Document, stage: Item) -> Stage:
+def _stage(document: Document, stage: Item, declared: tuple[str, ...]) -> Stage:
+    """declared: the aliases that `all` stands for."""
     values = dict(stage.values)
     values["timeout_s"] = values.pop("timeout", None)
+    if "backoff" in values:
+        values["backoff_s"] = values.pop("backoff")
+    values["is_spread"] = "hosts" in values
+    given = values.get("hosts", (values.pop("host", "local"),))
+    values["hosts"] = declared if given == ("all",) else given
     values["outputs"] = tuple(_output(document, output) for output in values.pop("outputs", []))
     if "health_check" in values:
         values["health_check"] = _health_check(document, values["health_check"])
     if "copy" in values:
         values["copy"] = _copy(values["copy"])
+        values["hosts"] = (values["copy"].from_host,)
     return Stage(slug=slug(values["name"]), **values, line=document.line(stage.place))
 
 

@@ -119,7 +119,8 @@ class Stage:
 
     name: str
     slug: str  # what its file names are made from
-    host: str = "local"
+    hosts: tuple[str, ...] = ("local",)  # aliases; of a copy, the one it reads from
+    is_spread: bool = False  # given as `hosts:`: what it brings home goes to a folder per host
     command: str | None = None
     script: str | None = None  # beside the config file
     copy: Copy | None = None
@@ -130,6 +131,11 @@ class Stage:
     timeout_s: float | None = None
     background: bool | None = None  # None: not said; the health check decides
     may_exit: bool = False
+    retries: int = 0
+    backoff_s: float = 1.0  # before the first of them; doubled before each further one
+    always: bool = False
+    continue_on_error: bool = False
+    scope: Literal["trial", "run"] = "trial"
     skip: bool = False
     health_check: HealthCheck | None = None
     outputs: tuple[Output, ...] = ()

@@ -14,7 +14,7 @@ _HOST_PARTS = ("ip", "username", "port", "name")
 
 
 def check_names_in_texts(references: References) -> None:
-    filled = dict(_filled_places(references))
+    filled: dict[Place, tuple[str, ...]] = dict(_filled_places(references))
     for place, text in _texts(references.document.root, ()):
         if "{{" not in text:
             continue
@@ -24,7 +24,8 @@ def check_names_in_texts(references: References) -> None:
         for flaw in flaws_in(text) if outer else []:
             references.problem(place, flaw.sentence, needle=_braces(text, flaw.offset))
         for name in names_in(text):
-            sentence = _name_flaw_on(references, name, filled[outer]) if outer else _NOT_FILLED
+            flaws = (_name_flaw_on(references, name, host) for host in (filled[outer] if outer else ()))
+            sentence = next(filter(None, flaws), None) if outer else _NOT_FILLED
             if sentence:
                 braces = _braces(text, name.offset)
                 references.problem(place, f"{braces}: {sentence}", needle=braces)
@@ -42,18 +43,18 @@ _NOT_FILLED = "names are not filled in here, only in command, args, env, cwd, pa
 NO_STAGE = ""  # stands for the host of what belongs to no stage
 
 
-def _filled_places(references: References) -> Iterator[tuple[Place, str]]:
-    """The values in which names are filled in, with the host on which each is used."""
+def _filled_places(references: References) -> Iterator[tuple[Place, tuple[str, ...]]]:
+    """The values in which names are filled in, with the hosts on which each is used."""
     for stage in references.draft.stages:
-        host = stage.get("host", "local") if stage.get("host") in references.known_hosts else "local"
+        hosts = references.hosts_of(stage)
         for key in ("command", "args", "env", "cwd", "copy"):
-            yield stage.at(key), host
-        yield stage.at("health_check", "target"), host
+            yield stage.at(key), hosts
+        yield stage.at("health_check", "target"), hosts
         for output in stage.get("outputs", []):
-            yield output.at("remote_path"), host
-            yield output.at("local_path"), "local"
+            yield output.at("remote_path"), hosts
+            yield output.at("local_path"), ("local",)
     for plot in references.draft.plots:
-        yield plot.at("export_path"), NO_STAGE
+        yield plot.at("export_path"), (NO_STAGE,)
 
 
 def _texts(value: Value, place: Place) -> Iterator[tuple[Place, str]]:

@@ -20,11 +20,29 @@ _WINDOWS_NAMES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IG
 def check_outputs(references: References) -> None:
     check_unique(references, references.draft.outputs(), "output")
     check_slugs_differ(references, references.draft.outputs(), "output")
+    for stage in references.draft.stages:
+        _check_folders_per_host(references, stage)
     for output in references.draft.outputs():
         _check_remote_path(references, output)
         if "local_path" in output:
             _check_local_path(references, output.at("local_path"), output["local_path"])
             _check_not_ours(references, output.at("local_path"), output["local_path"], (*_OUR_FILES, *_OUR_FOLDERS))
+
+
+def _check_folders_per_host(references: References, stage: Item) -> None:
+    """What several hosts bring home goes to a folder each; an absolute path must tell them apart itself."""
+    if "hosts" not in stage or not stage.get("outputs"):
+        return
+    for alias in references.hosts_of(stage):
+        if alias.lower() in _OUR_FOLDERS:
+            sentence = f"outputs from {shown(alias)} would go to {alias}/, which is benchctl's own; rename the host"
+            references.problem(stage.at("hosts"), sentence)
+    for output in stage["outputs"]:
+        path = output.get("local_path", "")
+        is_one = not path.startswith(("/", "~")) or "{{stage.host}}" in re.sub(r"\s", "", path)
+        if not is_one and len(references.hosts_of(stage)) > 1:
+            sentence = f"{shown(path)} would be written by every host; put {{{{stage.host}}}} into it"
+            references.problem(output.at("local_path"), sentence)
 
 
 def _check_remote_path(references: References, output: Item) -> None:
@@ -137,11 +155,14 @@ def _in_the_way(references: References, other: Item, path: str, cure: str) -> st
 
 def _landings(references: References) -> Iterator[tuple[Item, str, str]]:
     """Each output and plot with the key that says where it goes, and where that is."""
-    for output in references.draft.outputs():
-        if "local_path" in output:
-            yield output, "local_path", _kept_path(output["local_path"])
-        elif "remote_path" in output:
-            yield output, "remote_path", PurePosixPath(output["remote_path"]).name
+    for stage in references.draft.stages:
+        folders = [f"{alias}/" for alias in references.hosts_of(stage)] if "hosts" in stage else [""]
+        for output in stage.get("outputs", []):
+            if "local_path" in output:
+                yield from ((output, "local_path", folder + _kept_path(output["local_path"])) for folder in folders)
+            elif "remote_path" in output:
+                name = PurePosixPath(output["remote_path"]).name
+                yield from ((output, "remote_path", folder + name) for folder in folders)
     for plot in references.draft.plots:
         if "export_path" in plot:
             yield plot, "export_path", _kept_path(plot["export_path"], "plots/")

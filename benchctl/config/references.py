@@ -77,6 +77,8 @@ def _check_stages(references: References) -> None:
     for stage in stages:
         _check_kind(references, stage)
         _check_host(references, stage.at("host"), stage.get("host", "local"))
+        if "hosts" in stage:
+            _check_spread(references, stage.at("hosts"), stage["hosts"])
         _check_companions(references, stage)
         if "script" in stage:
             _check_script(references, stage.at("script"), stage["script"])
@@ -84,12 +86,39 @@ def _check_stages(references: References) -> None:
             _check_copy(references, stage["copy"])
         if "health_check" in stage:
             _check_health(references, stage["health_check"])
+    _check_scopes(references, stages)
 
 
 def _check_host(references: References, place: Place, host: str) -> None:
     if host not in references.known_hosts:
         hosts = listed("Hosts", references.aliases, host)
         references.problem(place, f"no host is called {shown(host)}. {hosts}".removesuffix("."))
+
+
+def _check_spread(references: References, place: Place, hosts: tuple[str, ...]) -> None:
+    """The aliases of `hosts:`, each once; `all` stands alone."""
+    if not hosts:
+        references.problem(place, "there is no host in the list; name some, or write all")
+    if "all" in hosts:
+        if len(hosts) > 1:
+            references.problem(place, "all stands for every declared host; write it alone, or name the hosts")
+        elif not references.draft.hosts and not references.document.is_bad(("hosts",)):
+            references.problem(place, "all stands for every declared host, and hosts: declares none")
+        return
+    for number, host in enumerate(hosts):
+        if host in hosts[:number]:
+            references.problem((*place, number), f"{shown(host)} is there already; name each host once")
+        else:
+            _check_host(references, (*place, number), host)
+
+
+def _check_scopes(references: References, stages: list[Item]) -> None:
+    """What is done once around all trials comes before what each trial does."""
+    of_trials = next((stage for stage in stages if stage.get("scope") != "run" and not stage.get("always")), None)
+    for stage in stages[stages.index(of_trials) :] if of_trials else ():
+        if stage.get("scope") == "run" and not stage.get("always"):
+            first = shown(of_trials.get("name", "?")) if of_trials else ""
+            references.problem(stage.at("scope"), f"runs once, before all trials; move the stage above {first}")
 
 
 def _check_kind(references: References, stage: Item) -> None:
@@ -131,6 +160,23 @@ _COMPANIONS = (
         "may_exit",
         lambda stage: bool(stage["may_exit"] and not stage.get("background") and "health_check" not in stage),
         "may_exit is for a stage that goes on in the background; add background: true or a health_check, or remove it",
+    ),
+    _Companion("host", lambda stage: "hosts" in stage, "a stage has host or hosts; keep one of them"),
+    _Companion("hosts", _is_copy, "a copy names its hosts itself, as in from: db:/tmp/a; remove hosts"),
+    _Companion(
+        "backoff",
+        lambda stage: not stage.get("retries"),
+        "backoff is the wait before a retry; add retries, or remove it",
+    ),
+    _Companion(
+        "always",
+        lambda stage: bool(stage["always"] and stage.get("background")),
+        "an always stage runs at the end and is waited for; remove background",
+    ),
+    _Companion(
+        "always",
+        lambda stage: bool(stage["always"] and stage.get("continue_on_error")),
+        "after an always stage everything goes on in any case; remove continue_on_error",
     ),
     _Companion("health_check", _is_copy, "a copy is complete when it has ended; remove the health_check"),
     _Companion("host", _is_copy, "a copy names its hosts itself, as in from: db:/tmp/a; remove host"),

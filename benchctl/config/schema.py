@@ -158,6 +158,7 @@ STAGE = Noun(
         {
             Required("name"): text,
             Optional("host"): text,
+            Optional("hosts"): list_of(text),
             Optional("command"): command,
             Optional("script"): text,
             Optional("copy"): mapping,
@@ -168,10 +169,15 @@ STAGE = Noun(
             Optional("timeout"): duration_or_none,
             Optional("background"): boolean,
             Optional("may_exit"): boolean,
+            Optional("retries"): integer(0, 1000),
+            Optional("backoff"): duration,
+            Optional("always"): boolean,
+            Optional("continue_on_error"): boolean,
+            Optional("scope"): one_of("trial", "run"),
             Optional("skip"): boolean,
             Optional("health_check"): mapping,
             Optional("outputs"): listing,
-            **_each(not_yet, "hosts", "retries", "backoff", "always", "only", "scope", "continue_on_error"),
+            **_each(not_yet, "only"),
         }
     ),
 )

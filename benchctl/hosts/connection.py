@@ -47,6 +47,10 @@ class LocalContext(invoke.Context):
         super().__init__(config)
         self._set(running=Running(), token=new_token(), environment={}, directory=str(directory))
 
+    def new_runner(self) -> LocalRunner:
+        """What runs one command."""
+        return cast(LocalRunner, self.config.runners.local(self))
+
 
 class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
     """A Fabric connection to one host of a benchmark. Creating one opens no socket.
@@ -189,6 +193,10 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
         return HostUnreachable(self.alias, f"{self.place} {problem}", hint=hint)
 
     # Using
+
+    def new_runner(self) -> RemoteRunner:
+        """What runs one command."""
+        return cast(RemoteRunner, self._remote_runner())
 
     def create_session(self) -> paramiko.Channel:
         """A new session channel, over a second connection when this one has as many as it may."""

@@ -10,16 +10,14 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Literal, Protocol, cast
-
-import invoke
+from typing import Any, BinaryIO, Literal, Protocol
 
 from benchctl.config.model import HostConfig
 from benchctl.errors import HostError, HostUnfit, LinkLost
 from benchctl.hosts import facts as machine
 from benchctl.hosts.connection import Connection, LocalContext
 from benchctl.hosts.process import Process
-from benchctl.hosts.runner import Sink, SupervisedRunner, Unkept
+from benchctl.hosts.runner import Sink, Unkept
 from benchctl.hosts.shell import Answer, Lease, Pipes, Shell, ShellBroken
 
 ASK_TIMEOUT_S = 5.0
@@ -96,12 +94,14 @@ class Host(ABC):
         self._lease.start()
         self._measure_clock()
 
-    def start(
+    def prepare(
         self, command: str, *, env: Mapping[str, str], cwd: str | None, shell: str, out: Sink, err: Sink
     ) -> Process:
-        """Start a command under supervision; its output goes to the sinks as it comes. Raises LinkLost."""
+        """A command under a supervisor that waits for `go`; its output goes to the sinks. Raises LinkLost."""
         place = f"cd -- {self.shell_path(cwd)} || exit 1; " if cwd else ""
-        promise = self.context.run(
+        runner = self.context.new_runner()
+        runner.is_held = True
+        runner.run(
             place + command,
             asynchronous=True,
             env=dict(env),
@@ -111,7 +111,7 @@ class Host(ABC):
             in_stream=False,
             warn=True,
         )
-        return cast(SupervisedRunner, cast(invoke.runners.Promise, promise).runner)
+        return runner
 
     def ask(self, script: str, timeout_s: float = ASK_TIMEOUT_S) -> Answer:
         """What a short script says on the host's one long-lived shell. Raises ShellBroken, LinkLost."""

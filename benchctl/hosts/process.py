@@ -14,8 +14,9 @@ LAST_BYTES_S = 0.5  # the same where all are gone: who still holds the streams o
 class Process:
     """A piece of work under way.
 
-    started: it is under way on its host. ended: its shell (or function) is over and `exit_code` says how; None with
-    `lost` set means that nobody will ever know. gone: nothing that it left in its process group is alive either.
+    It waits for `go`. started: it is under way on its host. ended: its shell (or function) is over and `exit_code`
+    says how; None with `lost` set means that nobody will ever know. gone: nothing that it left in its process group
+    is alive either.
     """
 
     def __init__(self) -> None:
@@ -26,9 +27,13 @@ class Process:
         self.started = threading.Event()
         self.ended = threading.Event()
         self.gone = threading.Event()
-        self.started_at = time.monotonic()
+        self.started_at = time.monotonic()  # when it was told to go
+        self.heard_at: float | None = None  # when its host said that it is under way
         self.ended_at: float | None = None
         self._listeners: list[Callable[[], None]] = []
+
+    def go(self) -> None:
+        """Begin. What can be done before, its host and its streams, is ready by then."""
 
     def notify(self, listener: Callable[[], None]) -> None:
         """Call `listener` when the process has started, ended and gone (at once for what already happened)."""
@@ -51,6 +56,7 @@ class Process:
         """Let go of its streams; what still runs there is ended by its supervisor."""
 
     def _has_started(self) -> None:
+        self.heard_at = time.monotonic()
         self.started.set()
         self._tell()
 
@@ -80,6 +86,9 @@ class FunctionProcess(Process):
         super().__init__()
         self._function = function
         self._stop = stop
+
+    def go(self) -> None:
+        self.started_at = time.monotonic()
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:

@@ -85,18 +85,27 @@ class SupervisedRunner(invoke.runners.Runner, Process):
         self._pumps_done = threading.Semaphore(0)
         self._last_read = time.monotonic()
         self._read_bytes = 0
+        self._job = b""  # what the supervisor waits for
         self.is_supervised = True
+        self.is_held = False  # until somebody calls `go`
 
     def start(self, command: str, shell: str, env: dict[str, Any], timeout: float | None = None) -> None:
         self.is_supervised = not (self.using_pty or self.watchers)
         if not self.is_supervised:
             super().start(command, UNSUPERVISED_SHELL, self._plain_env(env))
             return
-        self.started_at = time.monotonic()
         self._open(shell)
-        self._write_proc_stdin(control_lines(self._mark, command, env))
+        self._job = control_lines(self._mark, command, env)
         cast(Running, self.context.running).add(self)
         threading.Thread(target=self._watch, daemon=True).start()
+        if not self.is_held:
+            self.go()
+
+    def go(self) -> None:
+        """Hand the job to its supervisor; when the line is gone by now, that shows as a lost link."""
+        self.started_at = time.monotonic()
+        with contextlib.suppress(OSError, EOFError, ValueError):
+            self._write_proc_stdin(self._job)
 
     def generate_env(self, env: dict[str, Any], replace_env: bool) -> dict[str, Any]:
         """What was asked for over the context's own; the rest is inherited where the command runs."""

@@ -17,6 +17,7 @@ def failure_text(error: Failure, *, run_id: str = "", kept: Path | str = "") -> 
     details = [
         ("command", _block(error.command or "")),
         ("stderr", "\n".join(clean(line) for line in error.stderr)),
+        ("others", clean(", ".join(f"{status} on {host}" for host, status in error.others.items()))),
         ("hint", _block(error.hint)),
         ("kept", _kept(error, run_id, kept)),
     ]

@@ -100,7 +100,7 @@ def _rank(path: Path, order: list[str]) -> tuple[str, int, str, str, bool]:
 def _parts(path: Path) -> tuple[str, str]:
     """Stage and host of a log file's name."""
     stage, _, host = path.stem.rpartition(".")
-    return stage, host
+    return stage.partition(".")[0], host  # what a retry logs has its number behind the stage
 
 
 def _stage_order(run: RunDirectory) -> list[str]:

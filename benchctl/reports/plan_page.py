@@ -50,16 +50,22 @@ def plan_json(plan: Plan) -> dict[str, Any]:
 
 
 def _stage_json(plan: Plan, stage: Stage) -> dict[str, Any]:
-    head = {"name": stage.name, "host": stage.host, "kind": stage.kind, "skipped": plan.skipped.get(stage.name)}
+    head = {"name": stage.name, "hosts": list(stage.hosts), "kind": stage.kind, "skipped": plan.skipped.get(stage.name)}
     if stage.name in plan.skipped:
         return head
-    names = known_names(plan.benchmark) | {"stage.host": stage.host}
+    names = known_names(plan.benchmark)
+    if len(stage.hosts) == 1:
+        names["stage.host"] = stage.hosts[0]
     return head | {
         stage.kind: _what(stage, names),
         "env": {name: fill_known(value, names) for name, value in stage.env.items()},
         "cwd": fill_known(stage.cwd, names) if stage.cwd else None,
         "timeout_s": stage.timeout_s,
         "background": stage.background,
+        "retries": stage.retries,
+        "always": stage.always,
+        "continue_on_error": stage.continue_on_error,
+        "scope": stage.scope,
         "health_check": _check_json(stage.health_check, names) if stage.health_check else None,
         "outputs": [
             {
@@ -100,7 +106,7 @@ def _check_json(check: HealthCheck, names: Mapping[str, str]) -> dict[str, Any]:
 def _where(stage: Mapping[str, Any]) -> str:
     if stage["skipped"]:
         return f": skipped ({stage['skipped']})"
-    return "" if stage["kind"] == "copy" else f" on {clean(stage['host'])}"
+    return "" if stage["kind"] == "copy" else f" on {clean(', '.join(stage['hosts']))}"
 
 
 def _details(stage: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -112,6 +118,9 @@ def _details(stage: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("cwd", clean(stage["cwd"] or "")),
         ("timeout", format_duration(stage["timeout_s"]) if stage["timeout_s"] else ""),
         ("goes on", "in the background" if stage["background"] else ""),
+        ("retries", str(stage["retries"] or "")),
+        ("runs", "at the end, whatever happened" if stage["always"] else ""),
+        ("on error", "the trial goes on" if stage["continue_on_error"] else ""),
         ("ready", _ready(stage["health_check"]) if stage["health_check"] else ""),
         ("outputs", "\n".join(_output(output) for output in stage["outputs"])),
     ]

@@ -143,6 +143,11 @@ class Story:
         why = f": {end}" if end else ""
         return Sentence(f"stage {stage} on {host}: {status}{_after(event)}{why}", _mood(status))
 
+    def _stage_retried(self, event: Event) -> Sentence:
+        attempt, total = event.data.get("attempt"), event.data.get("count")
+        wait = duration(event.data.get("wait_s"))
+        return Sentence(f"stage {_get(event, 'stage')}: trying again in {wait} (attempt {attempt} of {total})", "odd")
+
     def _stage_skipped(self, event: Event) -> Sentence:
         reason = _get(event, "reason")
         return Sentence(f"stage {_get(event, 'stage')}: skipped{f' ({reason})' if reason else ''}")
@@ -216,6 +221,7 @@ _TELLERS: dict[str, Callable[[Story, Event], Sentence | None]] = {
     events.STAGE_STARTED: Story._stage_started,
     events.STAGE_READY: Story._stage_ready,
     events.STAGE_FINISHED: Story._stage_finished,
+    events.STAGE_RETRIED: Story._stage_retried,
     events.STAGE_SKIPPED: Story._stage_skipped,
     events.BACKGROUND_ENDED: Story._background_ended,
     events.OUTPUT_COLLECTED: Story._output_collected,

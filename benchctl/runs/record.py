@@ -107,7 +107,9 @@ def _read(key: str, value: Any, read: Read) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure(Record):
-    """Why a stage, a trial or a run failed; `stderr` holds the command's last lines."""
+    """Why a stage, a trial or a run failed; `stderr` holds the command's last lines, `others` the stage's status
+    on its other hosts.
+    """
 
     code: str = _key(str, "")
     message: str = _key(str, "")
@@ -118,6 +120,7 @@ class Failure(Record):
     exit_code: int | None = _key(int)
     signal: str | None = _key(str)
     stderr: tuple[str, ...] = _texts()
+    others: Mapping[str, Any] = _object()
 
 
 _FAILURE: dict[str, Read] = {"read": Failure.from_json, "write": lambda value: value and value.to_json()}
@@ -172,12 +175,19 @@ class StageOnHost(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class StageRecord(Record):
-    """A stage of a trial: succeeded | failed | timeout | skipped | lost | interrupted | running."""
+    """A stage of a trial: succeeded | failed | timeout | skipped | lost | interrupted | running.
+
+    start_skew_s: between the first and the last host that began. earlier: the attempts before this one, as this
+    class writes them.
+    """
 
     name: str = _key(str, "")
     kind: str = _key(str, "command")
     status: str = _key(str, "not_started")
+    attempt: int = _key(int, 1)
+    start_skew_s: float | None = _key(_number)
     hosts: Mapping[str, StageOnHost] = _records_by_name(StageOnHost)
+    earlier: tuple[Any, ...] = _key(tuple, (), list)
 
 
 @dataclass(frozen=True, kw_only=True)

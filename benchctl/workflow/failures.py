@@ -71,11 +71,22 @@ def _lost(stage: Stage, host: Host, process: Process, seconds: float) -> LinkLos
     )
 
 
-def timed_out(stage: Stage, host: Host) -> StageTimeout:
-    assert stage.timeout_s
+def timed_out(stage: Stage, host: Host, limit_s: float) -> StageTimeout:
+    what = "its timeout of " if stage.timeout_s else ""
+    hint = (
+        "" if stage.timeout_s else "once a run was asked to stop, an `always` stage has that long unless it says more"
+    )
     return StageTimeout(
-        f"stage '{stage.name}' ran longer than its timeout of {format_duration(stage.timeout_s)} on {host.place} "
-        "and was stopped"
+        f"stage '{stage.name}' ran longer than {what}{format_duration(limit_s)} on {host.place} and was stopped",
+        hint=hint,
+    )
+
+
+def not_prepared(stage: Stage, host: Host, limit_s: float) -> StageTimeout:
+    return StageTimeout(
+        f"stage '{stage.name}' could not begin on {host.place}: getting it ready there took longer than "
+        f"{format_duration(limit_s)}",
+        hint="its script is sent and its supervisor started by then; does the host still answer?",
     )
 
 

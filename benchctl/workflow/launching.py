@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -22,15 +23,18 @@ from benchctl.template import fill
 from benchctl.workflow import failures
 from benchctl.workflow.surroundings import Surroundings
 
+KEEPING = threading.Lock()  # a stage of many hosts has one script
+
 
 class Preparation:
     """What a stage needs on its host before its start, and takes away with it at the trial's end."""
 
-    def __init__(self, stage: Stage, host: Host, around: Surroundings) -> None:
+    def __init__(self, stage: Stage, host: Host, around: Surroundings, attempt: int) -> None:
         self._stage = stage
         self._host = host
         self._around = around
-        self.names = around.circumstances.values(stage)
+        self._attempt = attempt
+        self.names = around.circumstances.values(host.alias)
         self.command = ""  # as run
         self.cwd = fill(stage.cwd, self.names) if stage.cwd else None
         self.sinks: tuple[LogSink, LogSink] | None = None
@@ -45,7 +49,7 @@ class Preparation:
         return Launch(
             command=self.command,
             args=args,
-            env=self._around.circumstances.environment_of(stage),
+            env=self._around.circumstances.environment_of(stage, self._host.alias),
             cwd=self.cwd,
             out=self.sinks[0],
             err=self.sinks[1],
@@ -117,7 +121,8 @@ class Preparation:
     # Logs
 
     def _sink(self, stream: Literal["out", "err"]) -> LogSink:
-        path = self._around.folder.log_path(self._stage.slug, self._host.alias, stream)
+        name = self._stage.slug if self._attempt == 1 else f"{self._stage.slug}.{self._attempt}"
+        path = self._around.folder.log_path(name, self._host.alias, stream)
         show = self._shower(stream) if self._around.shows_output else None
         try:
             _refuse_link(path.parent)
@@ -145,7 +150,8 @@ class Preparation:
         script = str(self._stage.script)
         try:
             content = (self._around.plan.benchmark.directory / script).read_bytes()
-            kept = self._keep_script(Path(script).name, content)
+            with KEEPING:
+                kept = self._keep_script(Path(script).name, content)
         except OSError as error:
             raise failures.not_sent(self._stage, script, error) from error
         if self._host.config.is_local:
@@ -161,9 +167,10 @@ class Preparation:
         make_directory(folder)
         _refuse_link(folder)
         kept = folder / name
-        if kept.exists() and kept.read_bytes() != content:
+        if _holds_other(kept, content):
             kept = folder / f"{self._stage.slug}-{name}"
-        _replace(kept, content)
+        if not kept.exists() or kept.is_symlink() or _holds_other(kept, content):
+            _replace(kept, content)
         return kept
 
 
@@ -171,6 +178,10 @@ def _refuse_link(folder: Path) -> None:
     """Nothing is written through a link that a stage put in the place of one of the run's folders."""
     if folder.is_symlink():
         raise NotWritten(f"{folder} is a symbolic link by now; nothing is written through it")
+
+
+def _holds_other(path: Path, content: bytes) -> bool:
+    return path.exists() and path.read_bytes() != content
 
 
 def _replace(path: Path, content: bytes) -> None:

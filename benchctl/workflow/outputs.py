@@ -63,7 +63,7 @@ class Collector:
         remote_path = host.resolve(fill(output.remote_path, names), cwd)
         record = OutputRecord(name=output.name, remote_path=remote_path, status="failed")
         try:
-            target = self._target(output, remote_path, names)
+            target = self._target(wanted, remote_path)
             found = self._bring(host, remote_path, target, output)
             record = self._collected(record, found)
             self._refuse_seen(host, remote_path, output, found)
@@ -109,9 +109,11 @@ class Collector:
             duration_s=record.duration_s,
         )
 
-    def _target(self, output: Output, remote_path: str, names: Mapping[str, str]) -> Path:
+    def _target(self, wanted: Wanted, remote_path: str) -> Path:
         """Where the run keeps it: a place of its own, inside the trial's folder whatever links are there by now."""
+        output, names = wanted.output, wanted.names
         local_path = fill(output.kept_as, names) if output.local_path else posixpath.basename(remote_path)
+        local_path = posixpath.join(wanted.host.alias, local_path) if wanted.stage.is_spread else local_path
         target = Path(os.path.normpath(self.folder / local_path))
         if not target.is_relative_to(self.folder) or target == self.folder:
             raise OutputError(f"output '{output.name}': {local_path!r} leads out of the run's directory")

@@ -23,7 +23,8 @@ from benchctl.workflow import failures
 from benchctl.workflow.announcer import Announcer
 from benchctl.workflow.outputs import Collector
 from benchctl.workflow.reserve import Reserve
-from benchctl.workflow.stopping import StopAtOnce, Stopping, for_at_most
+from benchctl.workflow.side_by_side import for_at_most
+from benchctl.workflow.stopping import StopAtOnce, Stopping
 from benchctl.workflow.surroundings import Surroundings
 from benchctl.workflow.trial import TrialRun
 
@@ -37,6 +38,7 @@ class RunOptions:
     env: Mapping[str, str] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     note: str = ""
+    timeout_s: float | None = None  # for the whole run
     shows_output: bool = False  # whether listeners want the stages' output lines
     recorded: Mapping[str, Any] = field(default_factory=dict)  # the options as given, for the record
 
@@ -72,7 +74,7 @@ class _Run:
     def __init__(
         self, plan: Plan, directory: RunDirectory, *, options: RunOptions, announce: Announcer, redactor: Redactor
     ) -> None:
-        self.stopping = Stopping()
+        self.stopping = Stopping(options.timeout_s)
         self._plan = plan
         self._directory = directory
         self._options = options

@@ -8,11 +8,13 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from types import FrameType
 
-from benchctl.errors import Interrupted
+from benchctl.errors import BenchctlError, Interrupted, RunTimeout
+from benchctl.units import format_duration
 
+STOPS = (Interrupted, RunTimeout)  # what a run ends with that was asked to stop
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SAME_S = 0.1  # `timeout` and some shells send a signal twice for one; a second press of Ctrl-C takes longer
 
@@ -26,25 +28,36 @@ class StopAtOnce(KeyboardInterrupt):
 class Stopping:
     """Whether the run was asked to stop, and the one thing its main thread waits on.
 
+    limit_s: for how long the run may go on by itself.
     News go through a SimpleQueue: a signal handler may put into it at any moment, where an Event's lock may
     be held by the very thread that the handler interrupted.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limit_s: float | None = None) -> None:
         self.signal_number: int | None = None
         self.at_once = False
         self._asked_at = 0.0
         self._may_raise = False
+        self._limit_s = limit_s
+        self._deadline = None if limit_s is None else time.monotonic() + limit_s
         self._news: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     @property
     def is_asked(self) -> bool:
-        return self.signal_number is not None
+        return self.signal_number is not None or self._is_over_time
 
     @property
-    def error(self) -> Interrupted:
+    def error(self) -> BenchctlError:
         """What a run ends with that was asked to stop."""
+        if self.signal_number is None and self._limit_s is not None and self._is_over_time:
+            return RunTimeout(
+                f"the run took longer than its --timeout of {format_duration(self._limit_s)} and was stopped"
+            )
         return Interrupted(self.signal_number or signal.SIGINT)
+
+    @property
+    def _is_over_time(self) -> bool:
+        return self._deadline is not None and time.monotonic() >= self._deadline
 
     def changed(self) -> None:
         """Something happened that the main thread may be waiting for."""
@@ -106,13 +119,3 @@ class Stopping:
         self.at_once, self._asked_at = True, time.monotonic()
         if self._may_raise:
             raise StopAtOnce
-
-
-def for_at_most(seconds: float, functions: Iterable[Callable[[], object]]) -> None:
-    """Call all at the same time and wait for them, but not longer than that: what hangs is left behind."""
-    threads = [threading.Thread(target=function, daemon=True) for function in functions]
-    for thread in threads:
-        thread.start()
-    deadline = time.monotonic() + seconds
-    for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))

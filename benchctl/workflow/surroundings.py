@@ -28,6 +28,6 @@ class Surroundings:
 
     def raise_if_stopped(self) -> None:
         """Raise Interrupted when Ctrl-C or its like was asked for, and say what happens then."""
-        if self.stopping.signal_number is not None:
+        if self.stopping.is_asked:
             self.announce(events.STOPPING, text="stopping and collecting what there is; Ctrl-C again stops at once")
             raise self.stopping.error

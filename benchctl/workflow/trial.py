@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from benchctl import events
-from benchctl.errors import BenchctlError, HostError, Interrupted, OutputError
+from benchctl.errors import BenchctlError, HostError, Interrupted, LinkLost, OutputError, StageError
 from benchctl.hosts.shell import ShellBroken
 from benchctl.runs.record import Failure, OutputRecord, StageRecord, TrialRecord
 from benchctl.workflow import failures
 from benchctl.workflow.daemons import Marked, marked_processes
+from benchctl.workflow.on_host import HostRun
 from benchctl.workflow.outputs import Collector, Wanted
+from benchctl.workflow.side_by_side import for_at_most, side_by_side
 from benchctl.workflow.stage import StageRun
-from benchctl.workflow.stopping import StopAtOnce, for_at_most
+from benchctl.workflow.stopping import STOPS, StopAtOnce
 from benchctl.workflow.surroundings import Surroundings
 
 AT_ONCE_S = 1.0  # for all that is killed, and again for what is cleared away
+LONGEST_BACKOFF_S = 60.0
+TIDY_S = 15.0  # for one host
 
 
 class TrialRun:
@@ -28,6 +36,7 @@ class TrialRun:
         self._collector = collector
         self._directory = directory
         self._stages = [StageRun(stage, around, i) for i, stage in enumerate(around.plan.stages, start=1)]
+        self._earlier: list[StageRun] = []  # attempts that failed and were followed by another
         self._error: Failure | None = None
         self._status = "succeeded"
         self._flags: list[str] = []
@@ -53,6 +62,11 @@ class TrialRun:
         )
         return record
 
+    @property
+    def _on_hosts(self) -> list[HostRun]:
+        """Every stage on every of its hosts, in order."""
+        return [one for run in self._stages for one in run.on_hosts]
+
     def _run_to_its_end(self) -> None:
         try:
             with self._around.stopping.ends_at_once():
@@ -62,131 +76,202 @@ class TrialRun:
             self._end_at_once()
 
     def _run_stages(self) -> None:
-        watched: list[StageRun] = []
         try:
-            for run in self._stages:
-                self._around.raise_if_stopped()
-                run.run(watched)
-                watched = [one for one in (*watched, run) if one.is_watched]
-                self._collect(run, "now")
-                self._raise_missed(run)
-                if self._around.announce.failure:
-                    raise self._around.announce.failure
-            for run in watched:
-                run.check_alive()
+            for position, run in enumerate(self._stages):
+                if not run.stage.always:
+                    self._around.raise_if_stopped()
+                    self._run_stage(position)
+            for one in self._on_hosts:
+                one.check_alive()
         except BenchctlError as error:
             self._fail(error)
+
+    def _run_stage(self, position: int) -> None:
+        try:
+            self._run_attempts(position)
+        except BenchctlError as error:
+            run = self._stages[position]
+            if run.stage.continue_on_error and run.raised is error and not isinstance(error, STOPS):
+                return
+            raise
+        for one in self._stages[position].on_hosts:
+            self._collect(one, "now")
+        self._raise_missed(self._stages[position])
+        if self._around.announce.failure:
+            raise self._around.announce.failure
+
+    def _run_attempts(self, position: int) -> None:
+        """Run a stage, and again after a failure of its own for as often as its `retries` allow."""
+        while True:
+            run = self._stages[position]
+            try:
+                run.run([one for one in self._on_hosts if one.is_watched])
+                return
+            except StageError as error:
+                if run.raised is not error or run.attempt > run.stage.retries:
+                    raise
+                self._wait_before_retry(run, error)
+            self._earlier.append(run)
+            self._stages[position] = run.next_attempt()
+
+    def _wait_before_retry(self, run: StageRun, error: StageError) -> None:
+        wait_s = min(run.stage.backoff_s * 2 ** (run.attempt - 1), max(LONGEST_BACKOFF_S, run.stage.backoff_s))
+        self._around.announce(
+            events.STAGE_RETRIED,
+            stage=run.stage.name,
+            attempt=run.attempt + 1,
+            count=run.stage.retries + 1,
+            wait_s=wait_s,
+            error=self._failure_of(error).to_json(),
+        )
+        until = time.monotonic() + wait_s
+        while (left_s := until - time.monotonic()) > 0:
+            self._around.stopping.look()
+            run.heed_stop()
+            for one in self._on_hosts:
+                one.check_alive()
+            self._around.stopping.wait(left_s)
 
     # The end, whatever happened
 
     def _end(self) -> None:
+        self._run_last_stages()
         for run in reversed(self._stages):
-            if not run.stop():
-                self._unconfirmed(run)
-        for run in self._stages:
-            if run.started:
-                self._collect(run, "end")
+            for one in run.stop():
+                self._unconfirmed(one)
+        self._collect_all()
         self._check_outputs()
-        self._find_daemons()
-        self._remove_scripts()
+        self._check_tolerated()
+        self._tidy_up()
         self._close()
         self._notice_stop()
 
+    def _run_last_stages(self) -> None:
+        """The `always` stages; one that fails keeps no other from running."""
+        for position, run in enumerate(self._stages):
+            if run.stage.always:
+                try:
+                    self._run_attempts(position)
+                except BenchctlError as error:
+                    self._fail(error)
+
     def _end_at_once(self) -> None:
         """The second Ctrl-C: end everything now, collect nothing."""
-        for run in self._kill_all():
-            self._unconfirmed(run)
-        for run in self._stages:
-            if run.status == "running":
-                run.end()
+        for one in self._kill_all():
+            self._unconfirmed(one)
+        for one in self._on_hosts:
+            if one.status == "running":
+                one.end()
         self._incomplete("stopped at once: outputs were not collected")
         self._fail(self._around.stopping.error)
-        for_at_most(AT_ONCE_S, [self._remove_scripts])
+        for_at_most(AT_ONCE_S, [partial(self._remove_scripts, alias) for alias in self._around.plan.hosts])
         self._close()
 
-    def _kill_all(self) -> list[StageRun]:
-        """The stages whose end could not be confirmed at once."""
-        going_on = [run for run in self._stages if run.is_going_on]
-        for run in going_on:
-            run.kill()
+    def _kill_all(self) -> list[HostRun]:
+        """Where the end could not be confirmed at once."""
+        going_on = [one for one in self._on_hosts if one.is_going_on]
+        for one in going_on:
+            one.kill()
         deadline = time.monotonic() + AT_ONCE_S
-        processes = [(run, run.process) for run in going_on if run.process]
-        return [run for run, process in processes if not process.gone.wait(max(0.0, deadline - time.monotonic()))]
+        processes = [(one, one.process) for one in going_on if one.process]
+        return [one for one, process in processes if not process.gone.wait(max(0.0, deadline - time.monotonic()))]
 
     def _notice_stop(self) -> None:
         """A first Ctrl-C during the end of the trial: what there is is still collected, and the run says so."""
         if self._error is None:
             try:
                 self._around.raise_if_stopped()
-            except Interrupted as error:
+            except STOPS as error:
                 self._fail(error)
 
-    def _fail(self, error: BenchctlError, *, of: StageRun | None = None) -> None:
+    def _fail(self, error: BenchctlError, *, of: HostRun | None = None) -> None:
         """The first failure stands. `of`: the stage whose output it is about; a stage's own says so itself."""
         if self._error is not None:
             return
-        culprit = next((run for run in self._stages if run.raised is error), None)
-        self._error = culprit.error if culprit else self._failure(error, of)
+        self._error = self._failure_of(error, of)
         self._status = "interrupted" if isinstance(error, Interrupted) else "failed"
 
-    def _failure(self, error: BenchctlError, run: StageRun | None) -> Failure:
-        alias = run.host.alias if run else getattr(error, "alias", None)
-        return failures.as_failure(error, stage=run.stage.name if run else None, host=alias)
+    def _failure_of(self, error: BenchctlError, of: HostRun | None = None) -> Failure:
+        culprit = next((one for one in self._on_hosts if one.raised is error), None)
+        if culprit and culprit.error:
+            return replace(culprit.error, others=self._others(culprit))
+        alias = of.host.alias if of else getattr(error, "alias", None)
+        return failures.as_failure(error, stage=of.stage.name if of else None, host=alias)
+
+    def _others(self, culprit: HostRun) -> dict[str, str]:
+        """The status of the same stage on its other hosts."""
+        run = next(run for run in self._stages if culprit in run.on_hosts)
+        return {one.host.alias: one.status for one in run.on_hosts if one is not culprit}
 
     # Outputs
 
-    def _collect(self, run: StageRun, when: str) -> None:
-        for output in run.stage.outputs:
-            if output.collect != when and not (when == "end" and self._missed_now(run, output.name)):
+    def _collect_all(self) -> None:
+        """Bring home what is still there: in stage order from each host, from all hosts at once."""
+        work = {
+            alias: partial(self._collect_from, [one for one in self._on_hosts if one.host.alias == alias])
+            for alias in dict.fromkeys(one.host.alias for one in self._on_hosts)
+        }
+        side_by_side(work, self._around.stopping, math.inf, self._host_hangs)  # a transfer that stalls has failed
+
+    def _collect_from(self, on_host: Sequence[HostRun]) -> None:
+        for one in on_host:
+            if one.started:
+                self._collect(one, "end")
+
+    def _collect(self, one: HostRun, when: str) -> None:
+        for output in one.stage.outputs:
+            if output.collect != when and not (when == "end" and self._missed_now(one, output.name)):
                 continue
-            self._notice_stop_between(when)
-            wanted = Wanted(output, run.stage, run.host, run.prepared.names, run.started_s)
-            run.outputs.append(self._collector.collect(wanted))
+            if when == "now":
+                self._around.raise_if_stopped()
+            wanted = Wanted(output, one.stage, one.host, one.prepared.names, one.started_s)
+            one.outputs.append(self._collector.collect(wanted))
 
-    def _notice_stop_between(self, when: str) -> None:
-        if when == "end":
-            self._notice_stop()
-        else:
-            self._around.raise_if_stopped()
-
-    def _missed_now(self, run: StageRun, name: str) -> bool:
+    def _missed_now(self, one: HostRun, name: str) -> bool:
         """Whether an output with `collect: now` is still to come, since its stage failed before."""
-        return all(record.name != name for record in run.outputs)
+        return all(record.name != name for record in one.outputs)
 
     def _raise_missed(self, run: StageRun) -> None:
         """An output that had to come now and is missing ends the trial now, not after all other stages."""
-        for record in self._missed(run):
-            error = self._output_error(run, record)
-            self._fail(error, of=run)
-            raise error
+        for one in run.on_hosts:
+            for record in self._missed(one):
+                error = self._output_error(one, record)
+                self._fail(error, of=one)
+                raise error
 
-    def _missed(self, run: StageRun) -> list[OutputRecord]:
+    def _missed(self, one: HostRun) -> list[OutputRecord]:
         """Its outputs that had to come home and did not."""
-        needed = {output.name for output in run.stage.outputs if not output.optional}
-        return [record for record in run.outputs if record.status != "collected" and record.name in needed]
+        needed = {output.name for output in one.stage.outputs if not output.optional}
+        return [record for record in one.outputs if record.status != "collected" and record.name in needed]
 
     def _check_outputs(self) -> None:
-        for run in self._stages:
-            missed = self._missed(run)
-            for record in run.outputs:
+        for one in self._on_hosts:
+            missed = [] if one.error and one.stage.continue_on_error else self._missed(one)
+            for record in one.outputs:
                 if record in missed:
-                    self._fail(self._output_error(run, record), of=run)
+                    self._fail(self._output_error(one, record), of=one)
                 elif record.status != "collected":
                     self._incomplete(f"optional output '{record.name}': {record.reason}")
 
-    def _output_error(self, run: StageRun, record: OutputRecord) -> BenchctlError:
-        text = f"output '{record.name}' of stage '{run.stage.name}': {record.reason}"
+    def _check_tolerated(self) -> None:
+        """A failure that the trial went on past is still one that the run must not hide."""
+        for one in self._on_hosts:
+            if one.error and one.stage.continue_on_error:
+                self._incomplete(f"the trial went on past a failure: {one.error.message}")
+
+    def _output_error(self, one: HostRun, record: OutputRecord) -> BenchctlError:
+        text = f"output '{record.name}' of stage '{one.stage.name}': {record.reason}"
         hint = str(record.extra.get("hint", ""))
-        gone = self._collector.unreachable.get(run.host.alias)
+        gone = self._collector.unreachable.get(one.host.alias)
         if gone and record.reason == gone.message:
             return type(gone)(gone.alias, text, hint=hint)
         return OutputError(text, hint=hint)
 
     # What is left on the hosts
 
-    def _unconfirmed(self, run: StageRun) -> None:
-        process = run.process
-        text = f"the end of '{run.stage.name}' on {run.host.place} could not be confirmed"
+    def _unconfirmed(self, one: HostRun) -> None:
+        process = one.process
+        text = f"the end of '{one.stage.name}' on {one.host.place} could not be confirmed"
         if process and process.pid:
             text += f"; on that host: kill -KILL -{process.pid}"
         self._incomplete(text)
@@ -197,43 +282,45 @@ class TrialRun:
         if self._status == "succeeded":
             self._status = "incomplete"
 
-    def _find_daemons(self) -> None:
-        """Name what made a session of its own and outlives the trial; it is left alone."""
-        uid, gone = self._around.circumstances.run_uid, self._collector.unreachable
-        ours = {run.process.pid for run in self._stages if run.process}
-        for alias, host in self._around.plan.hosts.items():
-            if alias in gone:
-                continue
-            try:
-                found = [process for process in marked_processes(host, uid) if process.group not in ours]
-            except HostError as error:
-                gone[alias] = error
-            except ShellBroken:
-                continue
-            else:
-                self._name_daemons(alias, found)
-
-    def _name_daemons(self, alias: str, found: Sequence[Marked]) -> None:
-        for process in found:
-            run = next((r for r in self._stages if r.stage.name == process.stage and r.host.alias == alias), None)
-            if run is None:
-                continue
-            run.left_behind.append({"pid": process.pid, "command": process.command})
-            self._around.announce(
-                events.WARNING,
-                text=f"still running on {alias}: {process.pid} {process.command[:80]} (left by '{process.stage}' in a "
-                f"session of its own; to end it: kill {process.pid})",
-            )
-
-    def _remove_scripts(self) -> None:
+    def _tidy_up(self) -> None:
+        """Look for what is left, and take away what was sent, on all hosts at once."""
         gone = self._collector.unreachable
-        for run in self._stages:
-            if run.host.alias in gone:
-                continue
-            try:
-                run.prepared.remove_script()
-            except HostError as error:
-                gone[run.host.alias] = error
+        work = {alias: partial(self._tidy, alias) for alias in self._around.plan.hosts if alias not in gone}
+        for alias, error in side_by_side(work, self._around.stopping, TIDY_S, self._host_hangs).items():
+            gone[alias] = error if isinstance(error, HostError) else self._host_hangs(alias)
+
+    def _host_hangs(self, alias: str) -> HostError:
+        place = self._around.plan.hosts[alias].place
+        return LinkLost(alias, f"{place} did not answer within {TIDY_S:g} s when it was to be left tidy")
+
+    def _tidy(self, alias: str) -> None:
+        with contextlib.suppress(ShellBroken):
+            self._find_daemons(alias)
+        self._remove_scripts(alias)
+
+    def _find_daemons(self, alias: str) -> None:
+        """Name what made a session of its own and outlives the trial; it is left alone."""
+        host, uid = self._around.plan.hosts[alias], self._around.circumstances.run_uid
+        ours = {one.process.pid for one in self._on_hosts if one.process and one.host.alias == alias}
+        for process in marked_processes(host, uid):
+            if process.group not in ours:
+                self._name_daemon(alias, process)
+
+    def _name_daemon(self, alias: str, process: Marked) -> None:
+        one = next((o for o in self._on_hosts if o.stage.name == process.stage and o.host.alias == alias), None)
+        if one is None:
+            return
+        one.left_behind.append({"pid": process.pid, "command": process.command})
+        self._around.announce(
+            events.WARNING,
+            text=f"still running on {alias}: {process.pid} {process.command[:80]} (left by '{process.stage}' in a "
+            f"session of its own; to end it: kill {process.pid})",
+        )
+
+    def _remove_scripts(self, alias: str) -> None:
+        for one in self._on_hosts:
+            if one.host.alias == alias:
+                one.prepared.remove_script()
 
     def _close(self) -> None:
         for run in self._stages:
@@ -258,12 +345,8 @@ class TrialRun:
         return TrialRecord.from_json(self._around.redactor.value(record.to_json()))
 
     def _stage_record(self, run: StageRun) -> StageRecord:
-        return StageRecord(
-            name=run.stage.name,
-            kind=run.stage.kind,
-            status=run.status,
-            hosts={run.host.alias: run.record()} if run.started else {},
-        )
+        earlier = [attempt.record().to_json() for attempt in self._earlier if attempt.stage is run.stage]
+        return replace(run.record(), earlier=tuple(earlier))
 
     def _stage_records(self) -> tuple[StageRecord, ...]:
         """Every stage in the config's order, those that were skipped among them."""

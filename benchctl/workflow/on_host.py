@@ -1,0 +1,369 @@
+"""One stage on one host: from its preparation until it is complete, and until nothing of it is left."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from benchctl import events
+from benchctl.config.model import Stage
+from benchctl.errors import BenchctlError, HostError, StageTimeout
+from benchctl.hosts.health import CHECKED_BEFORE, HealthWatch, Probe
+from benchctl.hosts.host import Host
+from benchctl.hosts.process import Process
+from benchctl.hosts.supervisor import GRACE_S
+from benchctl.runs.record import Failure, OutputRecord, StageOnHost
+from benchctl.workflow import failures
+from benchctl.workflow.launching import Preparation
+from benchctl.workflow.stopping import STOPS
+from benchctl.workflow.surroundings import Surroundings
+
+PROGRESS_S = 0.25
+STOP_MARGIN_S = 5.0  # after the grace, for the kill itself and the way back
+PATIENCE_S = 1.0  # before a word on why the end takes so long
+SIGN_S = 30.0
+LAST_STAGES_S = 60.0  # for an `always` stage without a timeout of its own, in a run that was asked to stop
+
+
+class HostRun:
+    """A stage under way on one of its hosts: `prepare`, `start`, then `look` until it is complete.
+
+    What is still going on then (`is_going_on`) is watched by the trial, and ended by `ask_to_stop` and `wait_for_end`.
+    """
+
+    def __init__(self, stage: Stage, host: Host, around: Surroundings, *, index: int, attempt: int) -> None:
+        self.stage = stage
+        self.host = host
+        self.prepared = Preparation(stage, host, around, attempt)
+        self.status = "not_started"
+        self.process: Process | None = None
+        self.outputs: list[OutputRecord] = []
+        self.left_behind: list[dict[str, Any]] = []
+        self.started: datetime | None = None
+        self.error: Failure | None = None
+        self.raised: BenchctlError | None = None  # the error that it is to blame for
+        self.is_complete = False
+        self.is_watched = False  # complete, with a command going on whose end nobody has spoken of yet
+        self._around = around
+        self._index = index
+        self._attempt = attempt
+        self._began = 0.0
+        self._completed_at: float | None = None
+        self._probe: Probe | None = None
+        self._watch: HealthWatch | None = None
+        self._already_ready = False
+        self._sign_at = time.monotonic()
+        self._went_on = False  # in the background, after it was complete
+        self._is_stopping = False
+        self._ended_by_itself: Process | None = None  # before it was asked to stop
+
+    @property
+    def started_s(self) -> float:
+        """When it began, in seconds since the epoch by our clock."""
+        return self.started.timestamp() if self.started else 0.0
+
+    # Until it is complete
+
+    def prepare(self) -> None:
+        """All that can be done before its start: its script sent, its supervisor waiting. Raises what is in the way."""
+        self.status = "running"
+        self._begin()
+        launch = self.prepared.launch()
+        self._tell_started()
+        self._probe = self.prepared.probe(launch)
+        self._look_before(self._probe)
+        task = self._around.plan.tasks[self.stage.name, self.host.alias]
+        self.process = task(self.host.context, launch)
+
+    def start(self) -> None:
+        process, changed = self._process(), self._around.stopping.changed
+        self._begin()
+        process.go()
+        if self._probe:
+            earliest = process.ended if self._already_ready else None
+            self._watch = HealthWatch(self._probe, since=process.started_at, changed=changed, earliest=earliest)
+            self._watch.start()
+        process.notify(changed)
+
+    def look(self) -> bool:
+        """Whether it is complete by now. Raises what ended it before."""
+        if not self._is_over():
+            left_s = self.time_left()
+            if left_s is not None and left_s <= 0:
+                raise failures.timed_out(self.stage, self.host, self._limit() or 0.0)
+            self._give_a_sign()
+            self._tell_health()
+            return False
+        self.is_complete, self.status = True, "succeeded"
+        self._completed_at, self._went_on = time.monotonic(), self.is_watched
+        self._tell_finished(self.process)
+        if not self.is_going_on:
+            self.prepared.let_go()
+        return True
+
+    def time_left(self) -> float | None:
+        """Seconds until its time-out."""
+        limit = self._limit()
+        return None if limit is None else limit - self._elapsed()
+
+    def pause(self) -> float | None:
+        """How long one may sleep between two looks: until the time-out, or until the next word about its check."""
+        left_s = self.time_left()
+        if self._watch is None or self._watch.is_over.is_set():
+            return left_s
+        return PROGRESS_S if left_s is None else min(PROGRESS_S, left_s)
+
+    def _limit(self) -> float | None:
+        if self.stage.timeout_s is None and self.stage.always and self._around.stopping.is_asked:
+            return LAST_STAGES_S
+        return self.stage.timeout_s
+
+    def _begin(self) -> None:
+        self.started, self._began = datetime.now(UTC), time.monotonic()
+        self._sign_at = self._began
+
+    def _look_before(self, probe: Probe | None) -> None:
+        if probe is None or probe.check.type not in CHECKED_BEFORE or not probe.attempt().passed:
+            return
+        self._already_ready = True
+        if probe.check.must_start:
+            raise failures.was_ready_before(self.stage, self.host, probe.label)
+        self._around.announce(
+            events.WARNING,
+            text=f"{probe.label} passed on {self.host.alias} before '{self.stage.name}' began: something of an earlier "
+            "run? The check counts once it has failed, or after the stage's command has ended",
+        )
+
+    def _is_over(self) -> bool:
+        """Whether it is; from then on the end of a command that goes on is one in the background."""
+        process, watch = self._process(), self._watch
+        has_ended = process.ended.is_set()  # once: whoever ends after this look ends in the background
+        if has_ended and process.exit_code != 0:
+            raise failures.command_failed(
+                self.stage,
+                self.host,
+                process,
+                seconds=self._lifetime(),
+                directory=self._around.plan.benchmark.directory,
+                cwd=self.prepared.cwd,
+            )
+        self.is_watched = not has_ended
+        if watch is None:
+            return process.started.is_set() if self.stage.background else has_ended
+        if watch.is_over.is_set() and not watch.passed:
+            ended = process if has_ended else None
+            raise failures.not_ready(self.stage, self.host, watch, already_ready=self._already_ready, ended=ended)
+        return watch.passed and (self.stage.background is not False or has_ended)
+
+    def _give_a_sign(self) -> None:
+        """Journal now and then that the stage goes on: of a run that dies, that is how long it lived at least."""
+        if time.monotonic() - self._sign_at >= SIGN_S:
+            self._sign_at = time.monotonic()
+            self._around.announce(
+                events.STAGE_GOES_ON, stage=self.stage.name, host=self.host.alias, elapsed_s=self._elapsed()
+            )
+
+    def _tell_health(self) -> None:
+        if self._watch is None or self._watch.is_over.is_set():
+            return
+        self._around.announce(
+            events.HEALTH_PROGRESS,
+            stage=self.stage.name,
+            host=self.host.alias,
+            check=self._watch.probe.label,
+            elapsed_s=self._elapsed(),
+            window_s=self._watch.window_s,
+            last=self._watch.last,
+        )
+
+    # When it fails, or has to end before it was complete
+
+    def fail(self, error: BenchctlError) -> None:
+        """It is to blame for `error`."""
+        self.raised = error
+        self.status = _status_of(error, self.process)
+
+    def end(self) -> None:
+        """Its last moment has come before it was complete, and its last words too."""
+        if self.status == "running":
+            self.status = "lost" if self.process and self.process.lost else "interrupted"
+        if self.raised:
+            self._blame(self.raised, self._ended_by_itself)
+        if self._watch:
+            self._watch.stop()
+        self._completed_at = time.monotonic()
+        self._tell_finished(self._ended_by_itself)
+
+    def _blame(self, error: BenchctlError, process: Process | None) -> None:
+        """Keep the error for the record; `process` has ended by itself, None stands for one that we ended."""
+        lines = self.prepared.last_lines(also_stdout=bool(process and process.exit_code))
+        failure = failures.as_failure(
+            error,
+            stage=self.stage.name,
+            host=self.host.alias,
+            command=self.prepared.command,
+            process=process,
+            stderr=lines,
+        )
+        self.raised = error
+        self.error = Failure.from_json(self._around.redactor.value(failure.to_json()))
+
+    # After it is complete
+
+    @property
+    def is_going_on(self) -> bool:
+        """Whether something of it is still there: its command, or what that left behind."""
+        return self.process is not None and not self.process.gone.is_set()
+
+    def check_alive(self) -> None:
+        """Raise BackgroundDied or LinkLost when it ended badly and by itself after it was complete.
+
+        With `continue_on_error` that is only told and kept.
+        """
+        process = self.process
+        if process is None or not self.is_watched or self._is_stopping or not process.ended.is_set():
+            return
+        self.is_watched = False
+        if process.exit_code == 0 or (self.stage.may_exit and not process.lost):
+            self._tell_end(process, stopped=False)
+            return
+        error = failures.background_died(self.stage, self.host, process, self._lifetime())
+        self.status = "lost" if process.lost else "failed"
+        self._blame(error, process)
+        self._tell_end(process, stopped=False)
+        if not self.stage.continue_on_error:
+            raise error
+
+    def ask_to_stop(self) -> None:
+        """TERM to what is still there, KILL after the grace."""
+        process = self.process
+        if process and not self._is_stopping:
+            self._is_stopping, self._ended_by_itself = True, process if process.ended.is_set() else None
+        if process and not process.gone.is_set():
+            process.terminate()
+
+    def wait_for_end(self, deadline: float) -> bool:
+        """Whether nothing is left, at the latest at `deadline` (as time.monotonic has it)."""
+        process = self.process
+        if process is None:
+            return True
+        if not process.gone.wait(max(0.0, min(PATIENCE_S, deadline - time.monotonic()))):
+            text = f"waiting for {self.stage.name} on {self.host.alias} to end; after {GRACE_S:g} s it is killed"
+            self._around.announce(events.STOPPING, text=text)
+        gone = process.gone.wait(max(0.0, deadline - time.monotonic()))
+        if self.is_watched and self.status == "succeeded":
+            self.is_watched = False
+            self._tell_end(process, stopped=True)
+        return gone
+
+    def kill(self) -> None:
+        self._is_stopping = True
+        if self.process:
+            self.process.kill()
+
+    def close(self) -> None:
+        """Close its logs."""
+        if self._watch:
+            self._watch.stop()
+        self.prepared.close()
+
+    def record(self) -> StageOnHost:
+        process = self.process
+        exit_code = process.exit_code if process else None
+        duration_s = self._lifetime() if self.started else None
+        return StageOnHost(
+            status=self.status,
+            command=self.prepared.command,
+            cwd=self.prepared.cwd,
+            background=self._went_on or bool(self.stage.background),
+            pid=process.pid if process else None,
+            exit_code=exit_code,
+            signal=failures.signal_name(exit_code),
+            started=self.started,
+            finished=self.started + timedelta(seconds=duration_s) if self.started and duration_s is not None else None,
+            duration_s=duration_s,
+            logs=self.prepared.logs(),
+            health_check=self._watch.recorded(already_ready=self._already_ready) if self._watch else None,
+            outputs=tuple(self.outputs),
+            left_behind=tuple(self.left_behind),
+            error=self.error,
+        )
+
+    def _lifetime(self) -> float:
+        """Seconds from its start to the end of its command, or until it was complete if that was later."""
+        ended_at = self.process.ended_at if self.process else None
+        ends = [moment for moment in (ended_at, self._completed_at) if moment is not None]
+        return max(ends, default=time.monotonic()) - self._began
+
+    # Telling
+
+    def _tell_started(self) -> None:
+        stage = self.stage
+        self._around.announce(
+            events.STAGE_STARTED,
+            stage=stage.name,
+            host=self.host.alias,
+            index=self._index,
+            count=len(self._around.plan.stages),
+            attempt=self._attempt,
+            command=self.prepared.command,
+            cwd=self.prepared.cwd,
+            background=bool(stage.background) and stage.health_check is None,
+        )
+
+    def _tell_finished(self, ended: Process | None) -> None:
+        if self._watch and self._watch.passed and self.status == "succeeded":
+            self._tell_ready(self._watch)
+        self._around.announce(
+            events.STAGE_FINISHED,
+            **self._ending(ended),
+            status=self.status,
+            duration_s=self._elapsed(),
+            error=self.error.to_json() if self.error else None,
+        )
+
+    def _tell_ready(self, watch: HealthWatch) -> None:
+        self._around.announce(
+            events.STAGE_READY,
+            stage=self.stage.name,
+            host=self.host.alias,
+            duration_s=watch.first_passed_s,
+            check=watch.probe.label,
+            goes_on=self.is_watched,
+        )
+
+    def _tell_end(self, process: Process, *, stopped: bool) -> None:
+        self._around.announce(
+            events.BACKGROUND_ENDED,
+            **self._ending(process),
+            status=self.status,
+            duration_s=self._lifetime(),
+            stopped=stopped,
+            error=self.error.to_json() if self.error else None,
+        )
+
+    def _ending(self, process: Process | None) -> dict[str, Any]:
+        exit_code = process.exit_code if process else None
+        signal = failures.signal_name(exit_code)
+        return {"stage": self.stage.name, "host": self.host.alias, "exit_code": exit_code, "signal": signal}
+
+    def _process(self) -> Process:
+        assert self.process is not None
+        return self.process
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._began
+
+
+def stop_deadline() -> float:
+    """Until when what is asked to stop now has to be gone, as time.monotonic has it."""
+    return time.monotonic() + GRACE_S + STOP_MARGIN_S
+
+
+def _status_of(error: BenchctlError, process: Process | None) -> str:
+    if isinstance(error, STOPS):
+        return "interrupted"
+    if isinstance(error, StageTimeout):
+        return "timeout"
+    return "lost" if isinstance(error, HostError) and process is not None else "failed"
