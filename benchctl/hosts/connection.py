@@ -83,7 +83,7 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
             _channels=[],
             _opening=0,  # sessions asked for and not yet there
             _spare=None,
-            _prepared=None,
+            _waiting={},  # what was executed ahead: command -> channel
             _owns_gateway=True,
             _keepalive=None,
             _open_lock=threading.RLock(),
@@ -198,34 +198,41 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
         """What runs one command."""
         return cast(RemoteRunner, self._remote_runner())
 
+    def execute(self, command: str) -> paramiko.Channel:
+        """A session in which `command` runs, perhaps since a while: see `execute_ahead`. Raises LinkLost."""
+        self.open()
+        with self._open_lock:
+            waiting = self._waiting.pop(command, None)
+        if waiting is not None and not waiting.closed:
+            return cast(paramiko.Channel, waiting)
+        channel = self.create_session()
+        try:
+            channel.exec_command(command)
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            raise LinkLost(self.alias, f"{self.place}: no command could be started: {_reason(error)}") from error
+        return channel
+
+    def execute_ahead(self, command: str) -> None:
+        """Start a command that waits for its input before that is there, for the next `execute` of it.
+
+        Saves the next stage two round trips and the start of a shell. When it can't be done, that is for whoever
+        needs the command to say.
+        """
+        if command in self._waiting or not self.is_connected or not self._reserve_session():
+            return
+        channel = None
+        try:
+            channel = self.transport.open_session(timeout=self.connect_timeout)
+            channel.exec_command(command)
+            self._waiting[command] = channel
+        except (paramiko.SSHException, EOFError, OSError):
+            pass
+        finally:
+            self._end_reservation(channel)
+
     def create_session(self) -> paramiko.Channel:
         """A new session channel, over a second connection when this one has as many as it may."""
         self.open()
-        return self._take_prepared() or self._new_session()
-
-    def prepare_session(self) -> None:
-        """Open the next session ahead of its use: one round trip less before the next command begins.
-
-        It costs the host nothing: sshd starts a process only for a session's command. When none can be had, that
-        is for whoever needs one to say.
-        """
-        if self._prepared is None and self.is_connected and self._reserve_session():
-            channel = None
-            try:
-                channel = self.transport.open_session(timeout=self.connect_timeout)
-            except (paramiko.SSHException, EOFError, OSError):
-                return
-            finally:
-                self._end_reservation(channel)
-            self._set(_prepared=channel)
-
-    def _take_prepared(self) -> paramiko.Channel | None:
-        with self._open_lock:
-            channel = self._prepared
-            self._set(_prepared=None)
-        return channel if channel is not None and not channel.closed else None
-
-    def _new_session(self) -> paramiko.Channel:
         if not self._reserve_session():
             return self._spare_connection().create_session()
         channel = None

@@ -98,7 +98,7 @@ class Host(ABC):
         self, command: str, *, env: Mapping[str, str], cwd: str | None, shell: str, out: Sink, err: Sink
     ) -> Process:
         """A command under a supervisor that waits for `go`; its output goes to the sinks. Raises LinkLost."""
-        place = f"cd -- {self.shell_path(cwd)} || exit 1; " if cwd else ""
+        place = f"cd -- {self.shell_path(cwd)} || exit 1; " if cwd else self._go_home()
         runner = self.context.new_runner()
         runner.is_held = True
         runner.run(
@@ -222,6 +222,10 @@ class Host(ABC):
     @abstractmethod
     def tcp(self, host: str, port: int, timeout_s: float) -> Any:
         """A connection to host:port as seen from the machine. Raises OSError."""
+
+    def _go_home(self) -> str:
+        """Shell text that leads to where commands start, in case it is another place since their shell began."""
+        return ""
 
     @abstractmethod
     def _open(self) -> None: ...

@@ -53,6 +53,11 @@ class RemoteHost(Host):
         super().close()
         self.context.close()
 
+    def _go_home(self) -> str:
+        """Its shell may have been started ahead, before a file system was mounted there."""
+        directory = self.facts.get("directory")
+        return f"cd -- {shlex.quote(directory)} 2>/dev/null || cd /; " if directory else ""
+
     def _open(self) -> None:
         self.context.open()
 

@@ -240,13 +240,14 @@ class RemoteRunner(SupervisedRunner, fabric.runners.Remote):  # type: ignore[mis
     read_chunk_size = WINDOW_BYTES
 
     def _open(self, shell: str) -> None:
-        fabric.runners.Remote.start(self, supervisor_command(shell, self.context.token), shell, {})
+        self._supervisor = supervisor_command(shell, self.context.token)
+        self.channel = self.context.execute(self._supervisor)
 
     def _plain_env(self, env: dict[str, Any]) -> dict[str, Any]:
         return {name: shlex.quote(str(value)) for name, value in env.items()}  # Fabric pastes them unquoted
 
     def _prepare_next(self) -> None:
-        self.context.prepare_session()
+        self.context.execute_ahead(self._supervisor)
 
     def _supervisor_status(self) -> int | None:
         self.channel.status_event.wait()
