@@ -9,7 +9,7 @@ import time
 
 import pytest
 import sshd as bed
-from workflow_bed import SERVER, Bench, log, on_host, pid_in, seconds_of, stage_of, statuses, wait_until_gone
+from workflow_bed import SERVER, Bench, error_of, log, on_host, pid_in, seconds_of, stage_of, statuses, wait_until_gone
 
 from benchctl.runs import record as records
 from benchctl.runs import replay
@@ -121,6 +121,11 @@ def test_a_background_stage_that_dies_fails_the_run_and_is_blamed(
     assert on_host(record, "server").error == error
     assert on_host(record, "load").error is None
     assert record.exit_code == 1
+
+
+def test_a_background_stage_that_is_the_last_may_still_fail_at_once(bench: Bench) -> None:
+    record = bench.run(bench.stage("typo", "./sevrer --port 1", background=True))
+    assert error_of(record).exit_code == 127
 
 
 def test_the_journal_alone_blames_the_stage_that_died(bench: Bench) -> None:

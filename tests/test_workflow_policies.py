@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,18 @@ def test_an_always_stage_that_fails_keeps_no_other_from_running(bench: Bench) ->
     assert error_of(record).stage == "one"
 
 
+def test_a_signal_just_before_a_command_begins_keeps_it_from_beginning(bench: Bench) -> None:
+    begun = bench.path("begun")
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # so that the look before the start takes its time
+        check = {"type": "http", "target": f"http://127.0.0.1:{silent.getsockname()[1]}/"}
+        with bench.running(bench.stage("long", f"touch {begun}; exec sleep 300", health_check=check)) as run:
+            run.wait_for("stage_started", stage="long")
+            run.send(signal.SIGINT)
+            assert run.end() == 130
+    place = on_host(run.record(), "long")
+    assert (place.status, place.exit_code, begun.exists()) == ("interrupted", None, False)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_always_stages_run_after_a_signal(bench: Bench, number: signal.Signals, code: int) -> None:
     done = bench.path("done")
@@ -139,9 +152,10 @@ def test_always_stages_run_after_a_signal(bench: Bench, number: signal.Signals, 
 
 def test_always_stages_do_not_run_after_the_second_ctrl_c(bench: Bench) -> None:
     done = bench.path("done")
-    deaf = "trap '' TERM; while :; do sleep 0.1; done"
+    up = bench.path("up")
+    deaf = f"trap '' TERM; touch {up}; while :; do sleep 0.1; done"
     with bench.running(bench.stage("deaf", deaf), bench.stage("cleanup", f"touch {done}", always=True)) as run:
-        run.wait_for("stage_started", stage="deaf")
+        bed.wait_until(up.exists, "the stage runs", timeout_s=30)
         run.send(signal.SIGINT)
         run.wait_for("stopping")
         bed.wait_until(lambda: "waiting for deaf" in run.said(), "the first is at work", timeout_s=30)

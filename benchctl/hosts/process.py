@@ -30,10 +30,16 @@ class Process:
         self.started_at = time.monotonic()  # when it was told to go
         self.heard_at: float | None = None  # when its host said that it is under way
         self.ended_at: float | None = None
+        self._is_cancelled = False
         self._listeners: list[Callable[[], None]] = []
 
     def go(self) -> None:
         """Begin. What can be done before, its host and its streams, is ready by then."""
+
+    def cancel(self) -> None:
+        """Instead of `go`: it never began, and nothing of it is left."""
+        self._is_cancelled = True
+        self._has_ended(None, gone=True)
 
     def notify(self, listener: Callable[[], None]) -> None:
         """Call `listener` when the process has started, ended and gone (at once for what already happened)."""
@@ -63,7 +69,7 @@ class Process:
     def _has_ended(self, exit_code: int | None, *, gone: bool, at: float | None = None) -> None:
         if not self.ended.is_set():
             self.exit_code = exit_code
-            self.lost = exit_code is None and self.error is None
+            self.lost = exit_code is None and self.error is None and not self._is_cancelled
             self.ended_at = time.monotonic() if at is None else at
             self.ended.set()
         self.started.set()

@@ -125,6 +125,11 @@ class SupervisedRunner(invoke.runners.Runner, Process):
         """Wait for the supervisor's end: its exit status, or None when that will never be known."""
         raise NotImplementedError
 
+    def cancel(self) -> None:
+        """The supervisor ends with the control line that never brought it a job."""
+        super().cancel()
+        self.close()
+
     # Streams
 
     def handle_stdout(self, buffer_: list[str], hide: bool, output: Any) -> None:

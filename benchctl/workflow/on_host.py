@@ -55,6 +55,7 @@ class HostRun:
         self._already_ready = False
         self._sign_at = time.monotonic()
         self._went_on = False  # in the background, after it was complete
+        self._has_begun = False  # its process was told to go
         self._is_stopping = False
         self._ended_by_itself: Process | None = None  # before it was asked to stop
 
@@ -79,6 +80,7 @@ class HostRun:
     def start(self) -> None:
         process, changed = self._process(), self._around.stopping.changed
         self._begin()
+        self._has_begun = True
         process.go()
         if self._probe:
             earliest = process.ended if self._already_ready else None
@@ -240,7 +242,9 @@ class HostRun:
         process = self.process
         if process and not self._is_stopping:
             self._is_stopping, self._ended_by_itself = True, process if process.ended.is_set() else None
-        if process and not process.gone.is_set():
+        if process and not self._has_begun:
+            process.cancel()
+        elif process and not process.gone.is_set():
             process.terminate()
 
     def wait_for_end(self, deadline: float) -> bool:
@@ -259,7 +263,9 @@ class HostRun:
 
     def kill(self) -> None:
         self._is_stopping = True
-        if self.process:
+        if self.process and not self._has_begun:
+            self.process.cancel()
+        elif self.process:
             self.process.kill()
 
     def close(self) -> None:

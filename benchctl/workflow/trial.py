@@ -25,6 +25,7 @@ from benchctl.workflow.surroundings import Surroundings
 
 AT_ONCE_S = 1.0  # for all that is killed, and again for what is cleared away
 LONGEST_BACKOFF_S = 60.0
+SETTLE_S = 0.2
 TIDY_S = 15.0  # for one host
 
 
@@ -67,6 +68,10 @@ class TrialRun:
         """Every stage on every of its hosts, in order."""
         return [one for run in self._stages for one in run.on_hosts]
 
+    @property
+    def _watched(self) -> list[HostRun]:
+        return [one for one in self._on_hosts if one.is_complete and one.is_watched]
+
     def _run_to_its_end(self) -> None:
         try:
             with self._around.stopping.ends_at_once():
@@ -81,10 +86,26 @@ class TrialRun:
                 if not run.stage.always:
                     self._around.raise_if_stopped()
                     self._run_stage(position)
-            for one in self._on_hosts:
-                one.check_alive()
+            self._wait(self._settling_s())
         except BenchctlError as error:
             self._fail(error)
+
+    def _settling_s(self) -> float:
+        """Until what went to the background just now has had a moment to fail, before it is stopped."""
+        youngest = max((one.process.started_at for one in self._watched if one.process), default=-math.inf)
+        return youngest + SETTLE_S - time.monotonic()
+
+    def _wait(self, seconds: float) -> None:
+        """Let time pass, if any is left. Raises when the run is to stop, or when a stage in the background dies."""
+        until = time.monotonic() + seconds
+        while True:
+            self._around.stopping.look()
+            self._around.raise_if_stopped()
+            for one in self._on_hosts:
+                one.check_alive()
+            if (left_s := until - time.monotonic()) <= 0:
+                return
+            self._around.stopping.wait(left_s)
 
     def _run_stage(self, position: int) -> None:
         try:
@@ -105,7 +126,7 @@ class TrialRun:
         while True:
             run = self._stages[position]
             try:
-                run.run([one for one in self._on_hosts if one.is_watched])
+                run.run(self._watched)
                 return
             except StageError as error:
                 if run.raised is not error or run.attempt > run.stage.retries:
@@ -124,13 +145,7 @@ class TrialRun:
             wait_s=wait_s,
             error=self._failure_of(error).to_json(),
         )
-        until = time.monotonic() + wait_s
-        while (left_s := until - time.monotonic()) > 0:
-            self._around.stopping.look()
-            run.heed_stop()
-            for one in self._on_hosts:
-                one.check_alive()
-            self._around.stopping.wait(left_s)
+        self._wait(wait_s)
 
     # The end, whatever happened
 
