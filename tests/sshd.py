@@ -119,6 +119,7 @@ class Sshd:
     address: 127.0.0.1, or any other of 127.0.0.0/8 to play a second machine.
     authorized: public keys that may log in, as any user.
     config: lines of sshd_config that win over ours, such as "MaxSessions 2".
+    wrapper: words before sshd's own, such as those that enter a network namespace.
     sftp: False leaves the SFTP subsystem out.
     environment: what every session finds in its environment. Its HOME is a clean `home`, since bash
     sources ~/.bashrc under sshd; the working directory is still the user's own home directory,
@@ -131,6 +132,7 @@ class Sshd:
         authorized: Sequence[str] = (),
         address: str = "127.0.0.1",
         config: Sequence[str] = (),
+        wrapper: Sequence[str] = (),
         sftp: bool = True,
         environment: Mapping[str, str] | None = None,
     ) -> None:
@@ -138,6 +140,7 @@ class Sshd:
         self.port = 0
         self.username = getpass.getuser()
         self.config = tuple(config)
+        self.wrapper = tuple(wrapper)
         self.sftp = sftp
         # Not pytest's tmp_path: other users must be able to enter it.
         self.directory = Path(tempfile.mkdtemp(prefix="benchctl-sshd-"))
@@ -259,6 +262,10 @@ class Sshd:
         return make_key(self.directory / f"host_key_{self._host_keys}")
 
     def _listen_on_a_free_port(self) -> None:
+        if self.wrapper:  # nobody else listens in a namespace of its own
+            self.port = 2222
+            self._listen()
+            return
         for attempts_left in reversed(range(5)):
             self.port = free_port(self.address)
             try:
@@ -277,7 +284,7 @@ class Sshd:
         said_before = len(self.log())
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                [program("sshd"), "-D", "-e", "-f", str(config_path)],
+                [*self.wrapper, program("sshd"), "-D", "-e", "-f", str(config_path)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
