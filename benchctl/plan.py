@@ -38,6 +38,7 @@ class Launch:
     err: LogSink
     from_path: str = ""  # of a copy
     to_path: str = ""
+    is_last: bool = False  # no later stage needs the host
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,15 @@ def _task(benchmark: Benchmark, stage: Stage, alias: str, hosts: Mapping[str, Ho
 
 def _shell_stage(host: Host, shell: str) -> Callable[[Any, Launch], Process]:
     def start(context: invoke.Context, launch: Launch) -> Process:
-        return host.prepare(launch.command, env=launch.env, cwd=launch.cwd, shell=shell, out=launch.out, err=launch.err)
+        return host.prepare(
+            launch.command,
+            env=launch.env,
+            cwd=launch.cwd,
+            shell=shell,
+            out=launch.out,
+            err=launch.err,
+            is_last=launch.is_last,
+        )
 
     return start
 

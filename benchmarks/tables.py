@@ -20,7 +20,7 @@ Made by `python benchmarks/tables.py` from runs of the configs in [benchmarks](.
 figure is a median over rounds, with the smallest and the largest; each ratio the median of the ratios per round.
 """
 
-Times = Mapping[str, list[float]]  # subject -> seconds, by round
+Values = Mapping[str, list[float]]  # subject -> what was measured, by round
 
 
 def main() -> None:
@@ -31,66 +31,107 @@ def main() -> None:
 
 def section(run: Path) -> str:
     record = json.loads((run / "metadata.json").read_text())
-    times: dict[str, list[float]] = defaultdict(list)
-    peaks: list[int] = []
-    with (run / "times.csv").open(newline="") as file:
-        for row in csv.DictReader(file):
-            times[row["subject"]].append(float(row["seconds"]))
-            peaks.append(int(row.get("peak") or 0))
-    lines = SECTIONS[record["benchmark"]](times, peaks)
+    lines = SECTIONS[record["benchmark"]](read(run / "times.csv"), run)
     machine = record["hosts"]["local"]["facts"]
     where = f"{machine['cores']} cores {machine['cpu_model']}, {machine['os']}, Python {record['versions']['python']}"
-    return "\n".join([f"## {record['description']}", "", *lines, "", f"{where}; {record['started'][:10]}.", ""])
+    versions = f"paramiko {record['versions']['paramiko']}"
+    head = [f"## {record['description'][0].upper()}{record['description'][1:]}", ""]
+    return "\n".join([*head, *lines, "", f"{where}, {versions}; {record['started'][:10]}.", ""])
 
 
-def dispatch(times: Times, peaks: list[int]) -> Iterator[str]:
-    yield from table(
-        times,
-        {
-            "ssh": "ssh over one ControlMaster",
-            "benchctl": "benchctl run, the whole process",
-            "stages": "its stages alone",
-        },
-        over="ssh",
-    )
+def read(path: Path) -> Values:
+    values: dict[str, list[float]] = defaultdict(list)
+    with path.open(newline="") as file:
+        for subject, _, value in list(csv.reader(file))[1:]:
+            values[subject].append(float(value))
+    return values
 
 
-def streaming(times: Times, peaks: list[int]) -> Iterator[str]:
-    yield from table(
-        times,
-        {
-            "ssh": "ssh host cat, connecting included",
-            "connected": "the same over an open ControlMaster",
-            "benchctl": "benchctl run, the whole process",
-            "stage": "its stage alone",
-        },
-        over="ssh",
-    )
-    yield f"\nThe largest memory of the benchctl process: {max(peaks) / 1024:.0f} MiB."
+def dispatch(values: Values, run: Path) -> Iterator[str]:
+    names = {
+        "ssh": "ssh over one ControlMaster",
+        "benchctl": "benchctl, one more stage",
+        "stages": "benchctl, a stage by its journal",
+        "parallel-ssh": "parallel-ssh",
+        "fabric": "Fabric alone",
+        "pyinfra": "pyinfra",
+        "ansible": "Ansible (pipelining, ControlPersist)",
+    }
+    yield from table(values, names, over="ssh", digits=1)
 
 
-def startup(times: Times, peaks: list[int]) -> Iterator[str]:
-    yield from table(
-        times, {"bare": "python -c pass", "--help": "benchctl --help", "list": "benchctl list, 50 runs"}, over="bare"
-    )
+def streaming(values: Values, run: Path) -> Iterator[str]:
+    names = {
+        "ssh": "ssh host cat, connecting included",
+        "connected": "the same over an open ControlMaster",
+        "benchctl": "benchctl run, the whole process",
+        "stage": "its stage alone",
+    }
+    yield from table(values, names, over="ssh")
+    (peak_kib,) = read(run / "memory.csv")["benchctl"]
+    yield f"\nThe largest memory of a benchctl process: {peak_kib / 1024:.0f} MiB."
 
 
-def table(times: Times, names: Mapping[str, str], over: str) -> Iterator[str]:
-    yield f"| | median | range | ratio to {names[over]} |"
+def startup(values: Values, run: Path) -> Iterator[str]:
+    names = {"bare": "python -c pass", "--help": "benchctl --help", "list": "benchctl list, 50 runs"}
+    yield from table(values, names, over="bare")
+
+
+def many_hosts(values: Values, run: Path) -> Iterator[str]:
+    for hosts in (1, 8, 64):
+        names = {
+            f"parallel-ssh {hosts}": f"parallel-ssh, {hosts} hosts" if hosts > 1 else "parallel-ssh, 1 host",
+            f"benchctl {hosts}": "benchctl run, the whole process",
+            f"stage {hosts}": "its stage alone",
+            f"pyinfra {hosts}": "pyinfra",
+        }
+        yield from table(values, names, over=f"parallel-ssh {hosts}")
+        yield ""
+
+
+def reaction(values: Values, run: Path) -> Iterator[str]:
+    yield from table(values, {"here": "on this machine", "over SSH": "over SSH"}, over="here")
+
+
+def collecting(values: Values, run: Path) -> Iterator[str]:
+    for name, what in (("binary", "1 GB"), ("text", "1 GB of CSV text"), ("files", "2,000 files of 10 KB")):
+        names = {
+            f"scp {name}": f"scp, {what}",
+            f"benchctl {name}": "benchctl run, the whole process",
+            f"transfer {name}": "its transfer alone",
+            f"sftp {name}": "sftp",
+            f"rsync {name}": "rsync",
+        }
+        yield from table(values, names, over=f"scp {name}")
+        yield ""
+
+
+def idle(values: Values, run: Path) -> Iterator[str]:
+    yield "| in a minute | median | range |"
+    yield "|---|---|---|"
+    for subject, found in values.items():
+        yield f"| {subject} | {statistics.median(found):,.2f} | {min(found):,.2f} to {max(found):,.2f} |"
+
+
+def table(values: Values, names: Mapping[str, str], over: str, digits: int = 0) -> Iterator[str]:
+    """A row per subject, in milliseconds, with the ratio to the subject `over`."""
+    yield f"| | median | range | ratio to {names[over].partition(',')[0]} |"
     yield "|---|---|---|---|"
     for subject, name in names.items():
-        values = times[subject]
-        ratios = [one / other for one, other in zip(values, times[over], strict=True)]
-        low, middle, high = (
-            f"{ms:,.0f} ms" for ms in (1e3 * min(values), 1e3 * statistics.median(values), 1e3 * max(values))
-        )
+        found = values[subject]
+        ratios = [one / other for one, other in zip(found, values[over], strict=True)]
+        low, middle, high = (f"{1e3 * s:,.{digits}f} ms" for s in (min(found), statistics.median(found), max(found)))
         yield f"| {name} | {middle} | {low} to {high} | {statistics.median(ratios):.2f} |"
 
 
-SECTIONS: Mapping[str, Callable[[Times, list[int]], Iterator[str]]] = {
+SECTIONS: Mapping[str, Callable[[Values, Path], Iterator[str]]] = {
     "dispatch": dispatch,
     "streaming": streaming,
     "startup": startup,
+    "many-hosts": many_hosts,
+    "reaction": reaction,
+    "collecting": collecting,
+    "idle": idle,
 }
 
 if __name__ == "__main__":

@@ -95,12 +95,23 @@ class Host(ABC):
         self._measure_clock()
 
     def prepare(
-        self, command: str, *, env: Mapping[str, str], cwd: str | None, shell: str, out: Sink, err: Sink
+        self,
+        command: str,
+        *,
+        env: Mapping[str, str],
+        cwd: str | None,
+        shell: str,
+        out: Sink,
+        err: Sink,
+        is_last: bool = False,
     ) -> Process:
-        """A command under a supervisor that waits for `go`; its output goes to the sinks. Raises LinkLost."""
+        """A command under a supervisor that waits for `go`; its output goes to the sinks. Raises LinkLost.
+
+        is_last: nothing has to be made ready for a command after it.
+        """
         place = f"cd -- {self.shell_path(cwd)} || exit 1; " if cwd else self._go_home()
         runner = self.context.new_runner()
-        runner.is_held = True
+        runner.is_held, runner.is_last = True, is_last
         runner.run(
             place + command,
             asynchronous=True,

@@ -88,6 +88,7 @@ class SupervisedRunner(invoke.runners.Runner, Process):
         self._job = b""  # what the supervisor waits for
         self.is_supervised = True
         self.is_held = False  # until somebody calls `go`
+        self.is_last = False  # no other command is to come on its context
 
     def start(self, command: str, shell: str, env: dict[str, Any], timeout: float | None = None) -> None:
         self.is_supervised = not (self.using_pty or self.watchers)
@@ -167,7 +168,8 @@ class SupervisedRunner(invoke.runners.Runner, Process):
     # The end
 
     def _watch(self) -> None:
-        self._prepare_next()
+        if not self.is_last:
+            self._prepare_next()
         status = self._supervisor_status()
         ended_at = time.monotonic()
         is_drained = self._drain(ended_at)

@@ -212,7 +212,7 @@ class TrialRecord(Record):
 
     def summary(self) -> dict[str, Any]:
         """All but the stages, as metadata.json keeps it."""
-        return {k: v for k, v in self.to_json().items() if k not in ("stages", "format")}
+        return {k: v for k, v in replace(self, stages=()).to_json().items() if k not in ("stages", "format")}
 
     @property
     def outputs(self) -> tuple[OutputRecord, ...]:

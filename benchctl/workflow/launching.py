@@ -55,7 +55,13 @@ class Preparation:
             err=self.sinks[1],
             from_path=fill(stage.copy.from_path, names) if stage.copy else "",
             to_path=fill(stage.copy.to_path, names) if stage.copy else "",
+            is_last=self._is_last(),
         )
+
+    def _is_last(self) -> bool:
+        stages = self._around.plan.stages
+        later = [s for s in stages[stages.index(self._stage) + 1 :] if self._host.alias in s.hosts]
+        return not later and not self._stage.retries
 
     def probe(self, launch: Launch) -> Probe | None:
         """The stage's health check on its host, seen from where the stage works."""

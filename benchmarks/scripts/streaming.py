@@ -1,8 +1,7 @@
-"""Usage: streaming.py FOLDER PORT ROUNDS LINES. Writes FOLDER/times.csv: subject, round, seconds, peak.
+"""Usage: streaming.py FOLDER PORT ROUNDS LINES. Writes FOLDER/times.csv: subject, round, seconds.
 
-Per round, in turns: `ssh host cat FILE` into a file, the same over an open ControlMaster, and one `benchctl run`
-of one stage `cat FILE`, as a whole process and as its stage alone. `peak` is the largest memory of benchctl so far,
-in KiB.
+`ssh host cat FILE` into a file, the same over an open ControlMaster, and one `benchctl run` of one stage `cat FILE`, as
+a whole process and as its stage alone. Beside it FOLDER/memory.csv: the largest memory of benchctl, in KiB.
 """
 
 from __future__ import annotations
@@ -10,58 +9,44 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
+from collections.abc import Mapping
 from pathlib import Path
 
-from measuring import host_yaml, keep, run_benchctl, ssh_command, timed
+from measuring import Server, in_turns, keep, peak_kib, seconds
 
 LINE = "{} a line of a log, as long as many of them are, sixty characters or so\n"
 
 
 def main() -> None:
     folder, port, rounds, lines = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-    source, config = folder / "lines.txt", folder / "streaming.yaml"
+    server, source = Server(folder, port), folder / "lines.txt"
     with source.open("w") as file:
         file.writelines(LINE.format(number) for number in range(lines))
-    config.write_text(
-        f"benchmark: {{name: inner}}\n{host_yaml(folder, port)}stages:\n"
-        f"  - {{name: flood, host: there, command: 'cat {source}'}}\n"
-    )
     control = ["-o", f"ControlPath={folder}/control"]
-    subprocess.run(ssh_command(folder, port, *control, "-o", "ControlMaster=yes", "-N", "-f"), check=True)
-    rows: list[tuple[str, int, float, int]] = []
-    for number in range(rounds + 1):  # the first warms up and is not kept
-        ssh, _ = to_file(folder, port, source)
-        connected, _ = to_file(folder, port, source, *control)
-        whole, stage, peak = through_benchctl(config, folder, source)
-        if number:
-            rows += [
-                ("ssh", number, ssh, 0),
-                ("connected", number, connected, 0),
-                ("benchctl", number, whole, peak),
-                ("stage", number, stage, peak),
-            ]
-    subprocess.run(ssh_command(folder, port, *control, "-O", "exit"), check=True, capture_output=True)
-    keep(folder / "times.csv", ["subject", "round", "seconds", "peak"], rows)
+    subprocess.run(server.ssh(*control, "-o", "ControlMaster=yes", "-N", "-f"), check=True)
+    measures = [
+        lambda: {"ssh": to_file(server, source)},
+        lambda: {"connected": to_file(server, source, *control)},
+        lambda: through_benchctl(server, source),
+    ]
+    rows = in_turns(measures, rounds)
+    subprocess.run(server.ssh(*control, "-O", "exit"), check=True, capture_output=True)
+    keep(folder / "times.csv", rows)
+    keep(folder / "memory.csv", [("benchctl", 1, peak_kib())], unit="kib")
 
 
-def to_file(folder: Path, port: str, source: Path, *more: str) -> tuple[float, int]:
-    with (folder / "copy.txt").open("wb") as copy:
-        return timed([*ssh_command(folder, port, *more), "cat", str(source)], stdout=copy)
+def to_file(server: Server, source: Path, *more: str) -> float:
+    with (server.folder / "copy.txt").open("wb") as copy:
+        return seconds([*server.ssh(*more), "cat", str(source)], stdout=copy)
 
 
-def through_benchctl(config: Path, folder: Path, source: Path) -> tuple[float, float, int]:
-    """Seconds of the process and of its stage, and KiB; the log must hold every line in order."""
-    import resource
-
-    began = time.perf_counter()
-    run_benchctl(config, folder)
-    whole = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    newest = max((folder / "results").glob("run-*"), key=lambda path: int(path.name[4:]))
-    subprocess.run(["cmp", str(source), str(newest / "logs" / "flood.there.out")], check=True)
-    trial = json.loads((newest / "trial.json").read_text())
-    return whole, trial["stages"][0]["hosts"]["there"]["duration_s"], peak
+def through_benchctl(server: Server, source: Path) -> Mapping[str, float]:
+    """The process and its stage; the log must hold every line in order."""
+    config = server.config("streaming", f"  - {{name: flood, host: h1, command: 'cat {source}'}}\n")
+    whole, run = server.run_benchctl(config)
+    subprocess.run(["cmp", str(source), str(run / "logs" / "flood.h1.out")], check=True)
+    trial = json.loads((run / "trial.json").read_text())
+    return {"benchctl": whole, "stage": trial["stages"][0]["hosts"]["h1"]["duration_s"]}
 
 
 if __name__ == "__main__":
