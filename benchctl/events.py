@@ -14,7 +14,7 @@ from typing import Any
 RUN_STARTED = "run_started"  # id, uid, benchmark, directory, stages[], hosts[]
 HOST_CONNECTED = "host_connected"  # host, address, duration_s, facts{}
 TRIAL_STARTED = "trial_started"  # case, trial
-STAGE_STARTED = "stage_started"  # stage, host, index, count, attempt, command, cwd, background
+STAGE_STARTED = "stage_started"  # stage, host, hosts (how many), index, count, attempt, command, cwd, background
 STAGE_READY = "stage_ready"  # stage, host, duration_s, check, goes_on
 STAGE_GOES_ON = "stage_goes_on"  # stage, host, elapsed_s; every half minute
 STAGE_FINISHED = "stage_finished"  # stage, host, status, exit_code, signal, duration_s, error{}

@@ -19,6 +19,7 @@ import pytest
 from benchctl import events
 from benchctl.events import Event
 from benchctl.reports.progress import LiveProgress, PlainProgress, progress_for
+from benchctl.reports.story import Story
 
 START = datetime(2026, 11, 24, 13, 2, 11, tzinfo=UTC)
 LOAD = {"stage": "load", "host": "db"}
@@ -376,3 +377,31 @@ def test_events_of_many_threads_come_as_whole_lines(stream: io.StringIO) -> None
     for thread in threads:
         thread.join()
     assert stream.getvalue().splitlines()[1:] == ["[00:00.0] warning: " + "x" * 50] * 800
+
+
+def test_many_hosts_are_told_of_in_one_sentence_and_trouble_one_by_one() -> None:
+    told, hosts = [], [f"h{number}" for number in range(1, 11)]
+    story = Story()
+
+    def tell(kind: str, **data: Any) -> None:
+        if sentence := story.tell(Event(kind, data=data)):
+            told.append(sentence.text)
+
+    tell("run_started", id="run-001", benchmark="b", stages=["work"], hosts=hosts)
+    for host in hosts:
+        tell("host_connected", host=host, duration_s=0.5)
+    for host in hosts:
+        tell("stage_started", stage="work", host=host, hosts=10, index=1, count=1)
+    for host in hosts:
+        status = {"h4": "failed", "h5": "interrupted"}.get(host, "succeeded")
+        tell("stage_finished", stage="work", host=host, duration_s=1.5, status=status)
+    for host in hosts:
+        tell("output_collected", stage="work", host=host, output="o", path=f"{host}/o", bytes=1000, duration_s=0.25)
+    assert told == [
+        "run-001 b: 1 stage, 10 hosts",
+        "10 hosts connected in 0.5 s",
+        "stage work on 10 hosts: started (1/1)",
+        "stage work on h4: failed after 1.5 s",
+        "stage work: ok on 8 hosts after 1.5 s, interrupted on 1",
+        "output o from 10 hosts: 10.0 kB, the longest in 0.2 s",
+    ]

@@ -12,6 +12,7 @@ from benchctl.errors import RunUnreadable
 from benchctl.events import Event
 from benchctl.reports.failure import ending_text, logs_command, selector
 from benchctl.reports.text import check, clean, count, duration, ending, size
+from benchctl.reports.together import MANY_HOSTS, Together, is_interrupted
 from benchctl.runs.record import Failure
 
 Mood = Literal["", "good", "bad", "odd"]
@@ -61,13 +62,24 @@ class Story:
         self._found_by = ""
         self._hosts_of: dict[str, set[str]] = {}
         self._goes_on: set[tuple[str, str]] = set()
+        self._together = Together()
 
     def tell(self, event: Event) -> Sentence | None:
         """The sentence for an event; None for one that only changes what is going on."""
         self.started = self.started or event.at
         self.last_at = event.at
+        self._together.note(event)
         tell = _TELLERS.get(event.kind)
-        return tell(self, event) if tell else None
+        sentence = tell(self, event) if tell else None
+        return self._told_together(event, sentence) if self._together.holds_back(event) else sentence
+
+    def _told_together(self, event: Event, sentence: Sentence | None) -> Sentence | None:
+        """One sentence for what many hosts do alike; trouble is told at once, host by host."""
+        is_alike = sentence is not None and sentence.mood in ("", "good")
+        of_all = self._together.add(event, is_alike=is_alike)
+        if sentence is not None and not is_alike and not is_interrupted(event):
+            return sentence
+        return Sentence(of_all, sentence.mood if sentence else "good") if of_all else None
 
     def elapsed_s(self, at: datetime) -> float:
         return max((at - self.started).total_seconds(), 0) if self.started else 0.0
@@ -87,7 +99,10 @@ class Story:
         self._found_by = selector(self._run_id, self._directory)
         stages, hosts = event.data.get("stages") or [], event.data.get("hosts") or []
         parts = [count(len(stages), "stage")] if stages else []
-        parts += [f"{'host' if len(hosts) == 1 else 'hosts'} {clean(', '.join(map(str, hosts)))}"] if hosts else []
+        if len(hosts) > MANY_HOSTS:
+            parts.append(count(len(hosts), "host"))
+        elif hosts:
+            parts.append(f"{'host' if len(hosts) == 1 else 'hosts'} {clean(', '.join(map(str, hosts)))}")
         what = f": {', '.join(parts)}" if parts else ""
         where = f" ({self._directory})" if self._directory else ""
         return Sentence(f"{self._run_id} {_get(event, 'benchmark')}{what}{where}")

@@ -310,6 +310,7 @@ class HostRun:
             events.STAGE_STARTED,
             stage=stage.name,
             host=self.host.alias,
+            hosts=len(stage.hosts),
             index=self._index,
             count=len(self._around.plan.stages),
             attempt=self._attempt,
