@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ class Plan:
     """
 
     benchmark: Benchmark
-    stages: tuple[Stage, ...]
+    stages: tuple[Stage, ...] = field(repr=False)  # their texts may hold secrets
     skipped: Mapping[str, str]  # stage -> why
     hosts: Mapping[str, Host]
     tasks: Mapping[str, invoke.Task[Any]]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchctl.config.yaml_file import Document, masked_text, path_text, read
+from benchctl.config.yaml_file import Document, path_text, read
 from benchctl.errors import ConfigError
 
 
@@ -148,14 +148,6 @@ def test_problems_stop_at_two_hundred(tmp_path: Path) -> None:
     lines = refusal(tmp_path, "a: 1\n" * 5000).splitlines()
     assert len(lines) == 201
     assert lines[-1] == "config.yaml:201: there may be more; mend these first"
-
-
-def test_masked_text_can_still_be_read(tmp_path: Path) -> None:
-    found = document(tmp_path, 'p: &p s3cret\nq: "s\'3\\"x"\nr: |\n  many\n  lines\ns: echo s3cret # s3cret\n')
-    spans = [found.mark((key,)) for key in "pqr"]
-    text = masked_text(found, spans, ["s3cret", "s'3\"x", "many\nlines\n"])
-    assert text == "p: &p '***'\nq: '***'\nr: '***'\ns: echo *** # ***\n"
-    assert document(tmp_path, text).root == {"p": "***", "q": "***", "r": "***", "s": "echo ***"}
 
 
 def test_paths_are_written_as_people_write_them() -> None:

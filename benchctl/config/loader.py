@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from benchctl.config import references, schema
+from benchctl.config.masking import exposed_passwords, masked
 from benchctl.config.model import (
     Benchmark,
     Column,
@@ -24,11 +23,6 @@ from benchctl.config.model import (
 from benchctl.config.schema import Draft, Item
 from benchctl.config.yaml_file import (
     Document,
-    Place,
-    Value,
-    masked_text,
-    masked_value,
-    path_text,
     read,
     unfit,
     yaml_files_in,
@@ -37,7 +31,6 @@ from benchctl.errors import ConfigError, Problem
 from benchctl.template import did_you_mean, names_in
 
 DEFAULT_NAMES = ("config.yaml", "benchmark.yaml")
-_SECRET_KEYS = ("password", "key_password")
 
 
 def load(path: str | Path | None = None, *, overrides: Mapping[str, str] | None = None) -> Benchmark:
@@ -55,7 +48,7 @@ def load(path: str | Path | None = None, *, overrides: Mapping[str, str] | None 
     document = read(absolute, str(file))
     draft = schema.draft(document)
     draft.variables.update(_overrides(document, draft, overrides or {}))
-    warnings = [*_exposed_passwords(document), *references.check(document, draft, absolute.parent)]
+    warnings = [*exposed_passwords(document), *references.check(document, draft, absolute.parent)]
     if document.problems:
         document.raise_problems()
     return _benchmark(document, draft, absolute, warnings)
@@ -91,53 +84,11 @@ def _override_flaw(name: str, value: str, variables: Mapping[str, str]) -> str |
     return unfit(value)
 
 
-# Secrets
-
-
-def _literal_secrets(document: Document) -> Iterator[tuple[Place, str]]:
-    """Where a password is written out in the file, in whole or in part."""
-    hosts = document.root.get("hosts") if isinstance(document.root, dict) else None
-    for alias, host in hosts.items() if isinstance(hosts, dict) else ():
-        for key in _SECRET_KEYS:
-            value = host.get(key) if isinstance(host, dict) else None
-            if isinstance(value, str) and not schema.ENVIRONMENT_NAME.fullmatch(value):
-                yield ("hosts", alias, key), value
-
-
-def _exposed_passwords(document: Document) -> list[str]:
-    """A warning for each password written out in a file that others can read."""
-    if not document.mode & (stat.S_IRGRP | stat.S_IROTH):
-        return []
-    cure = f"take it from the environment with ${{NAME}}, or chmod 600 {document.file}"
-    return [
-        f"{document.file}:{document.line(place)}: {path_text(place)}: others can read this file; {cure}"
-        for place, _ in _literal_secrets(document)
-    ]
-
-
-def _masked(document: Document) -> tuple[str, dict[str, Any]]:
-    """The file's text and its document without its secrets."""
-    literal = dict(_literal_secrets(document))
-    secrets = tuple(document.secrets | set(literal.values()))
-    spans = [document.mark(place) for place in literal]
-    root: Any = masked_value(_without(document.root, set(literal), ()), secrets)
-    return masked_text(document, spans, secrets), root
-
-
-def _without(value: Value, hidden: set[Place], place: Place) -> Value:
-    """A copy of a value with `***` at the hidden places."""
-    if place in hidden:
-        return "***"
-    if isinstance(value, dict):
-        return {key: _without(inner, hidden, (*place, key)) for key, inner in value.items()}
-    return value
-
-
 # From a draft that makes sense to the model
 
 
 def _benchmark(document: Document, draft: Draft, path: Path, warnings: list[str]) -> Benchmark:
-    text, masked_document = _masked(document)
+    text, masked_document = masked(document)
     return Benchmark(
         **draft.benchmark.values,
         path=path,

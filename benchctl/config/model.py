@@ -172,7 +172,7 @@ class Plot:
         return self.export_path is not None and self.export_path.startswith("/")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Benchmark:
     """A whole config file, valid in itself: names are unique, references and templates resolve."""
 
@@ -191,6 +191,10 @@ class Benchmark:
     output_dir: str = "results"
     secrets: frozenset[str] = frozenset()  # each a Secret: what no file, log line or process list may hold
     warnings: tuple[str, ...] = ()  # what is allowed but unwise, each with its file and line
+
+    def __repr__(self) -> str:
+        """Without what its texts say: a secret may be among them."""
+        return f"<Benchmark {self.name!r} of {str(self.path)!r}: {len(self.stages)} stages>"
 
     @property
     def directory(self) -> Path:

@@ -9,7 +9,7 @@ import hashlib
 import re
 import stat
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from benchctl.errors import ConfigError, Problem
+from benchctl.redact import Redactor
 from benchctl.template import did_you_mean
 
 Value = str | None | list[Any] | dict[str, Any]
@@ -121,8 +122,8 @@ class Document:
         """Raise ConfigError with the problems in the order of their lines, each once, secrets masked."""
         found = dict.fromkeys((problem.line, problem.path, problem.text) for problem in self.problems)
         ordered = sorted(found, key=lambda problem: problem[0])
-        secrets = tuple(self.secrets)
-        raise ConfigError([Problem(self.file, line, path, masked(text, secrets)) for line, path, text in ordered])
+        mask = Redactor(self.secrets).text
+        raise ConfigError([Problem(self.file, line, path, mask(text)) for line, path, text in ordered])
 
 
 def path_text(place: Sequence[str | int]) -> str:
@@ -419,37 +420,3 @@ def unfit(text: str) -> str | None:
     if re.search("[\ud800-\udfff]", text):
         return "the text holds half a character (a lone surrogate); remove it"
     return None
-
-
-def masked_text(document: Document, spans: Iterable[Mark], secrets: Iterable[str]) -> str:
-    """The file's text with `***` for the given scalars and for every secret elsewhere."""
-    text = document.text
-    for mark in sorted(set(spans), key=lambda mark: mark.start, reverse=True):
-        source = text[mark.start : mark.end]
-        anchor = re.match(r"(?:[&!]\S*\s+)*", source)
-        kept = anchor[0] if anchor else ""
-        end = "\n" if source.endswith("\n") else ""
-        text = f"{text[: mark.start]}{kept}'***'{end}{text[mark.end :]}"
-    return masked(text, secrets)
-
-
-def masked(text: str, secrets: Iterable[str]) -> str:
-    """A text with `***` for every secret of four characters or more, also as YAML would escape it."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        for form in _forms(secret):
-            text = text.replace(form, "***")
-    return text
-
-
-def _forms(secret: str) -> list[str]:
-    forms = {secret, secret.replace("'", "''"), secret.replace("\\", "\\\\").replace('"', '\\"')}
-    return sorted((form for form in forms if len(secret) >= 4), key=len, reverse=True)
-
-
-def masked_value(value: Value, secrets: Sequence[str]) -> Value:
-    """A document's value, secrets masked in every text and key of it."""
-    if isinstance(value, Mapping):
-        return {masked(key, secrets): masked_value(inner, secrets) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [masked_value(inner, secrets) for inner in value]
-    return masked(value, secrets) if isinstance(value, str) else value

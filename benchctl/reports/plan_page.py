@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from benchctl.names import known_names
@@ -37,7 +37,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
     Names in the text are filled in; those that only a run knows, such as {{run.id}}, stay as they are.
     """
     benchmark = plan.benchmark
-    document = {
+    return {
         "schema": "benchctl/plan@1",
         "benchmark": benchmark.name,
         "config": str(benchmark.path),
@@ -45,28 +45,26 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "stages": [_stage_json(plan, stage) for stage in benchmark.stages],
         "warnings": list(benchmark.warnings),
     }
-    masked: dict[str, Any] = Redactor(benchmark.secrets).value(document)
-    return masked
 
 
 def _stage_json(plan: Plan, stage: Stage) -> dict[str, Any]:
     head = {"name": stage.name, "host": stage.host, "kind": stage.kind, "skipped": plan.skipped.get(stage.name)}
     if stage.name in plan.skipped:
         return head
-    names = known_names(plan.benchmark) | {"stage.host": stage.host}
+    names, mask = known_names(plan.benchmark) | {"stage.host": stage.host}, Redactor(plan.benchmark.secrets).text
+
+    def filled(text: str) -> str:
+        return mask(fill_known(text, names))
+
     return head | {
-        stage.kind: _what(stage, names),
-        "env": {name: fill_known(value, names) for name, value in stage.env.items()},
-        "cwd": fill_known(stage.cwd, names) if stage.cwd else None,
+        stage.kind: mask(_what(stage, names)),
+        "env": {name: filled(value) for name, value in stage.env.items()},
+        "cwd": filled(stage.cwd) if stage.cwd else None,
         "timeout_s": stage.timeout_s,
         "background": stage.background,
-        "health_check": _check_json(stage.health_check, names) if stage.health_check else None,
+        "health_check": _check_json(stage.health_check, filled) if stage.health_check else None,
         "outputs": [
-            {
-                "name": output.name,
-                "remote_path": fill_known(output.remote_path, names),
-                "kept_as": fill_known(output.kept_as, names),
-            }
+            {"name": output.name, "remote_path": filled(output.remote_path), "kept_as": filled(output.kept_as)}
             for output in stage.outputs
         ],
     }
@@ -88,10 +86,10 @@ def _word(text: str) -> str:
     return text if shlex.quote(likely) == likely else shlex.quote(text)
 
 
-def _check_json(check: HealthCheck, names: Mapping[str, str]) -> dict[str, Any]:
+def _check_json(check: HealthCheck, filled: Callable[[str], str]) -> dict[str, Any]:
     return {
         "type": check.type,
-        "target": fill_known(check.target, names),
+        "target": filled(check.target),
         "timeout_s": check.timeout_s,
         "retries": check.retries,
     }

@@ -255,7 +255,7 @@ class TrialRun:
             error=self._error,
             stages=self._stage_records(),
         )
-        return TrialRecord.from_json(self._around.redactor.value(record.to_json()))
+        return record.masked(self._around.redactor.text)
 
     def _stage_record(self, run: StageRun) -> StageRecord:
         return StageRecord(
