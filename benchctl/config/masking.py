@@ -108,12 +108,18 @@ def masked_text(document: Document, hidden: set[Place], redactor: Redactor) -> s
     places: dict[int, list[Place]] = {}
     for place, mark in document.marks.items():
         places.setdefault(mark.start, []).append(place)
-    text = document.text
-    for piece in reversed(list(_pieces(text))):
+    text, done, at = document.text, [], 0
+    for piece in _pieces(text):
         source = text[piece.start : piece.end]
-        new = _masked_piece(source, piece, places.get(piece.node_start, []), hidden, redactor)
-        text = text[: piece.start] + new + text[piece.end :]
-    return text
+        if piece.scalar is None:
+            new = redactor.text(source)
+        elif hidden.intersection(places.get(piece.node_start, [])):
+            new = f"'{MASK}'{_line_end(source)}"
+        else:
+            new = _masked_scalar(source, piece.scalar, places.get(piece.node_start, [()]), redactor)
+        done += [text[at : piece.start], new]
+        at = piece.end
+    return "".join(done)
 
 
 def _pieces(text: str) -> Iterator[_Piece]:
@@ -131,21 +137,23 @@ def _pieces(text: str) -> Iterator[_Piece]:
     yield _Piece(end, len(text))
 
 
-def _masked_piece(source: str, piece: _Piece, places: list[Place], hidden: set[Place], redactor: Redactor) -> str:
-    if piece.scalar is None:
-        return redactor.text(source)
-    end = "\n" if source.endswith("\n") else ""
-    if hidden.intersection(places):
-        return f"'{MASK}'{end}"
-    value = piece.scalar.value
-    wanted = next((same for place in places if (same := _masked_at(place, value, redactor)) == value), None)
-    if wanted is not None:
+def _masked_scalar(source: str, scalar: yaml.ScalarToken, places: list[Place], redactor: Redactor) -> str:
+    """A value without secrets, as it was written if that still can be read, else in quotes.
+
+    places: all those that it has, by its anchor; where it is plain in one, it is shown anyway.
+    """
+    wanted = [_masked_at(place, scalar.value, redactor) for place in places]
+    if scalar.value in wanted:
         return source
-    wanted = _masked_at(places[0], value, redactor) if places else redactor.text(value)
-    if piece.scalar.style == "|":
+    if scalar.style == "|":
         return redactor.text(source)
-    is_as_it_stands = piece.scalar.plain and source == value and not wanted.startswith("*")
-    return wanted if is_as_it_stands else _quoted(wanted) + end
+    if scalar.plain and source == scalar.value and not wanted[0].startswith("*"):
+        return wanted[0]
+    return _quoted(wanted[0]) + _line_end(source)
+
+
+def _line_end(source: str) -> str:
+    return "\n" if source.endswith("\n") else ""
 
 
 def _quoted(text: str) -> str:
