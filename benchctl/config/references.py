@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from benchctl.config.commandline import args_flaw
 from benchctl.config.drawing import check_plots
 from benchctl.config.findings import References, check_slugs_differ, check_unique, listed
 from benchctl.config.naming import check_names_in_texts
@@ -78,6 +79,7 @@ def _check_stages(references: References) -> None:
         _check_kind(references, stage)
         _check_host(references, stage.at("host"), stage.get("host", "local"))
         _check_companions(references, stage)
+        _check_args(references, stage)
         if "script" in stage:
             _check_script(references, stage.at("script"), stage["script"])
         if "copy" in stage:
@@ -144,6 +146,11 @@ def _check_companions(references: References, stage: Item) -> None:
     for companion in _COMPANIONS:
         if companion.key in stage and companion.wrong(stage):
             references.problem(stage.at(companion.key), companion.sentence)
+
+
+def _check_args(references: References, stage: Item) -> None:
+    if stage.get("args") and "command" in stage and (flaw := args_flaw(_sample(references, stage["command"]))):
+        references.problem(stage.at("args"), flaw)
 
 
 def _check_script(references: References, place: Place, script: str) -> None:

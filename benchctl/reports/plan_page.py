@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from benchctl.config.commandline import with_args
 from benchctl.names import known_names
 from benchctl.redact import Redactor
 from benchctl.reports.text import clean, count, pairs
@@ -77,7 +78,7 @@ def _what(stage: Stage, names: Mapping[str, str]) -> str:
         ends = f"{copy.from_host}:{copy.from_path} -> {copy.to_host}:{copy.to_path}"
         return fill_known(ends, names)
     first = stage.command or stage.script or stage.task or ""
-    return " ".join([fill_known(first, names), *(_word(fill_known(arg, names)) for arg in stage.args)])
+    return with_args(fill_known(first, names), (_word(fill_known(arg, names)) for arg in stage.args))
 
 
 def _word(text: str) -> str:
