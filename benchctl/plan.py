@@ -17,7 +17,7 @@ from benchctl.hosts.host import Host
 from benchctl.hosts.making import make_host
 from benchctl.hosts.process import FunctionProcess, Process
 from benchctl.hosts.sinks import LogSink
-from benchctl.hosts.ssh_config import resolved, user_ssh_config
+from benchctl.hosts.ssh_config import no_ssh_config, resolved, user_ssh_config
 from benchctl.hosts.transfer import Copying
 from benchctl.project_task import TaskProcess, load_project_task
 from benchctl.template import did_you_mean
@@ -66,7 +66,7 @@ def compile_plan(benchmark: Benchmark, *, skip: Sequence[str] = (), only: Sequen
     if not stages:
         raise UsageError("every stage is skipped; there is nothing to run")
     _check_tasks(benchmark, stages)
-    ssh_config = user_ssh_config()
+    ssh_config = user_ssh_config() if any(not host.is_local for host in benchmark.hosts.values()) else no_ssh_config()
     hosts = _hosts(benchmark, stages, fabric_config(benchmark.shell, ssh_config))
     tasks = {stage.name: _task(benchmark, stage, hosts) for stage in stages}
     known = {alias: resolved(host, ssh_config) for alias, host in benchmark.hosts.items()}

@@ -125,6 +125,10 @@ def test_every_bad_item_of_a_list_is_told(tmp_path: Path) -> None:
          "ip: 'bench@db' holds a user; write the user as username: and only the address here"),
         ({"ip": "10.0.0.5:22"}, "ip: '10.0.0.5:22' holds a port; write the port as port: and only the address here"),
         ({"ip": "a b"}, "ip: 'a b' is not an IP address or host name, such as 10.0.0.5 or db.example.org"),
+        ({"ip": "db:ssh"}, "ip: 'db:ssh' is not an IP address or host name, such as 10.0.0.5 or db.example.org"),
+        ({"ip": ":22"}, "ip: ':22' is not an IP address or host name, such as 10.0.0.5 or db.example.org"),
+        ({"ip": "10.0.0.5:"}, "ip: '10.0.0.5:' is not an IP address or host name, such as 10.0.0.5 or db.example.org"),
+        ({"ip": "1:2:3"}, "ip: '1:2:3' is not an IP address or host name, such as 10.0.0.5 or db.example.org"),
         ({"host_key": "strct"}, "host_key: must be accept-new, strict, off or a fingerprint SHA256:..., not 'strct'."
          " Did you mean 'strict'?"),
         ({"host_key": "SHA256:x"},

@@ -113,3 +113,15 @@ def test_names_of_hosts_are_what_ssh_config_makes_of_them(tmp_path: Path, isolat
     assert [names[f"hosts.db{end}"] for end in ("", ".ip", ".port", ".username")] == [
         "192.0.2.9", "192.0.2.9", "2222", "bench"
     ]  # fmt: skip
+
+
+def test_ssh_config_is_read_only_for_hosts_that_are_reached_over_ssh(tmp_path: Path, isolated: Path) -> None:
+    (isolated / ".ssh").mkdir(exist_ok=True)
+    (isolated / ".ssh" / "config").write_text("Port abc\n")
+    config = tmp_path / "config.yaml"
+    local = "benchmark: {name: x}\nstages: [{name: a, command: 'true'}]\n"
+    config.write_text(local)
+    benchctl.compile_plan(benchctl.load(config))
+    config.write_text(local + "hosts: {db: {ip: 10.0.0.5}}\n")
+    with pytest.raises(benchctl.ConfigError, match=r"config:1: Port: must be a port from 1 to 65535, not 'abc'"):
+        benchctl.compile_plan(benchctl.load(config))
