@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
@@ -11,7 +12,18 @@ import click
 
 from benchctl import __version__
 from benchctl.choices import Choices, Watching
-from benchctl.console import Wanted, fail, give_up, kept, leave, print_json, problem_json, say, terminal_width
+from benchctl.console import (
+    Wanted,
+    fail,
+    give_up,
+    kept,
+    kept_stdout,
+    leave,
+    print_json,
+    problem_json,
+    say,
+    terminal_width,
+)
 from benchctl.errors import BenchctlError, ConfigError, Problem, RunNotFound, UsageError
 
 if TYPE_CHECKING:
@@ -166,7 +178,7 @@ def run(dry_run: bool, verbose: bool, quiet: bool, as_json: bool, **given: Any) 
     if dry_run:
         show_plan(choices, benchmark, as_json=as_json)
         return
-    with Watching(quiet=quiet, verbose=verbose) as listeners:
+    with kept_stdout() if as_json else nullcontext(), Watching(quiet=quiet, verbose=verbose) as listeners:
         record = choices.run(benchmark, listeners)
     finish(benchmark, record, as_json=as_json, quiet=quiet)
 
@@ -197,7 +209,8 @@ def show_plan(choices: Choices, benchmark: Benchmark, *, as_json: bool) -> None:
     import benchctl
     from benchctl.reports.plan_page import plan_json, plan_text
 
-    plan = benchctl.compile_plan(benchmark, skip=choices.skip, only=choices.only)
+    with kept_stdout():
+        plan = benchctl.compile_plan(benchmark, skip=choices.skip, only=choices.only)
     warn(benchmark)
     if as_json:
         print_json(plan_json(plan))
@@ -283,13 +296,14 @@ def validate(config: str | None, settings: Sequence[str], as_json: bool) -> None
     choices = Choices(config, settings)
     try:
         benchmark = choices.load()
+        with kept_stdout():
+            benchctl.compile_plan(benchmark)
     except ConfigError as error:
         if not as_json:
             raise
         click.echo(error.message, err=True)
         print_json(verdict(config or error.problems[0].file, error.problems))
         sys.exit(error.exit_code)
-    benchctl.compile_plan(benchmark)
     warn(benchmark)
     if as_json:
         print_json(verdict(str(benchmark.path), warnings=benchmark.warnings))

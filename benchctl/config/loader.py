@@ -92,6 +92,7 @@ def _benchmark(document: Document, draft: Draft, path: Path, warnings: list[str]
     return Benchmark(
         **draft.benchmark.values,
         path=path,
+        file=document.file,
         text=text,
         sha256=document.sha256,
         document=masked_document,
@@ -126,6 +127,8 @@ def _stage(document: Document, stage: Item) -> Stage:
         values["health_check"] = _health_check(document, values["health_check"])
     if "copy" in values:
         values["copy"] = _copy(values["copy"])
+    if "task" in values:
+        values["task_line"] = document.line(stage.at("task"))
     return Stage(slug=slug(values["name"]), **values, line=document.line(stage.place))
 
 

@@ -134,6 +134,7 @@ class Stage:
     health_check: HealthCheck | None = None
     outputs: tuple[Output, ...] = ()
     line: int = 0
+    task_line: int = 0  # where its task stands, which is looked up later than the rest
 
     @property
     def kind(self) -> Literal["command", "script", "copy", "task"]:
@@ -190,6 +191,7 @@ class Benchmark:
     shell: str = "sh -c"
     output_dir: str = "results"
     secrets: frozenset[str] = frozenset()  # each a Secret: what no file, log line or process list may hold
+    file: str = ""  # the config file as the user named it
     warnings: tuple[str, ...] = ()  # what is allowed but unwise, each with its file and line
 
     def __repr__(self) -> str:
