@@ -30,16 +30,18 @@ def load(path: str | Path | None = None, *, overrides: Mapping[str, str] | None 
 
     overrides: values for its declared `vars`. Raises ConfigError with all problems at once.
     """
+    from benchctl import given
     from benchctl.config.loader import load as load_config
 
-    return load_config(path, overrides=overrides)
+    return load_config(path, overrides=given.texts_by_name(overrides or {}, "overrides"))
 
 
 def compile_plan(benchmark: Benchmark, *, skip: Sequence[str] = (), only: Sequence[str] = ()) -> Plan:
     """The benchmark as live hosts and Invoke tasks; no socket is opened. Raises UsageError."""
+    from benchctl import given
     from benchctl.plan import compile_plan as compile_benchmark
 
-    return compile_benchmark(benchmark, skip=skip, only=only)
+    return compile_benchmark(benchmark, skip=given.texts(skip, "skip"), only=given.texts(only, "only"))
 
 
 def run(  # noqa: PLR0913 - one keyword for each thing that one may want to change
@@ -61,19 +63,22 @@ def run(  # noqa: PLR0913 - one keyword for each thing that one may want to chan
     for the record. listeners: called with every Event as it happens, from any thread.
     Raises UsageError when nothing could be started.
     """
+    from benchctl import given
     from benchctl.runs.store import Store
     from benchctl.workflow.run import RunOptions, execute
 
+    variables, hearing = given.variables(env or {}), given.listeners(listeners)
+    settings = given.texts_by_name(overrides or {}, "overrides")
     plan = compile_plan(benchmark, skip=skip, only=only)
-    recorded: dict[str, Any] = {"set": dict(overrides or {}), "env": sorted(env or {}), "skip": list(skip)}
+    recorded: dict[str, Any] = {"set": settings, "env": sorted(variables), "skip": list(skip)}
     options = RunOptions(
-        env=dict(env or {}),
-        tags=tuple(tags),
-        note=note,
-        shows_output=bool(listeners),
+        env=variables,
+        tags=given.texts(tags, "tags"),
+        note=given.text(note, "note"),
+        shows_output=bool(hearing),
         recorded={**recorded, "only_stage": list(only)},
     )
-    return execute(plan, Store(results_directory(benchmark, results)), options, listeners)
+    return execute(plan, Store(results_directory(benchmark, results)), options, hearing)
 
 
 def results_directory(benchmark: Benchmark, results: str | Path | None = None) -> Path:

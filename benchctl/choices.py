@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchctl import given
 from benchctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -98,8 +99,4 @@ def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
 
 def environment(texts: Sequence[str]) -> dict[str, str]:
     """KEY=VALUE arguments that can be environment variables. Raises UsageError."""
-    variables = pairs(texts, "-e")
-    for name in variables:
-        if not name.isidentifier() or not name.isascii():
-            raise UsageError(f"-e: {name!r} can't be the name of a variable: letters, digits and _ only")
-    return variables
+    return given.variables(pairs(texts, "-e"), "-e")

@@ -70,7 +70,11 @@ def test_a_wrong_command_line_is_one_line_with_where_to_look(
         ("run --set =x", "--set takes NAME=VALUE, not '=x'"),
         ("run --set word=a --set word=b", "--set gives word twice, as 'a' and as 'b'"),
         ("run -e WHO=a --env WHO=b", "-e gives WHO twice, as 'a' and as 'b'"),
-        ("run -e 1A=x", "-e: '1A' can't be the name of a variable: letters, digits and _ only"),
+        (
+            "run -e 1A=x",
+            "-e: '1A' can't be set; use letters, digits and _, not beginning with a digit or with "
+            "BENCHCTL_, which is ours",
+        ),
         ("validate --set wrod=x", "config.yaml:2: --set wrod: no variable is called 'wrod'."),
     ],
 )

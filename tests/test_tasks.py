@@ -151,7 +151,11 @@ def test_a_config_with_problems_ends_inv_with_a_line_for_each(project: Path) -> 
         (["--set", "wrod=x"], "no variable is called 'wrod'. Variables: word. Did you mean 'word'?"),
         (["--set", "word"], "--set takes NAME=VALUE, not 'word'"),
         (["--skip", "gret"], "no stage is called 'gret'. Stages: greet, part. Did you mean 'greet'?"),
-        (["--env", "1A=x"], "-e: '1A' can't be the name of a variable: letters, digits and _ only"),
+        (
+            ["--env", "1A=x"],
+            "-e: '1A' can't be set; use letters, digits and _, not beginning with a digit or with "
+            "BENCHCTL_, which is ours",
+        ),
     ],
 )
 def test_an_option_that_makes_no_sense_ends_inv_with_one_line(

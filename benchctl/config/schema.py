@@ -41,6 +41,7 @@ from benchctl.config.values import (
     user_name,
 )
 from benchctl.config.yaml_file import Document, Place, shown, unfit
+from benchctl.names import VARIABLE_NAME, VARIABLE_RULE
 from benchctl.template import closest, did_you_mean
 
 
@@ -256,10 +257,7 @@ class _NameRule(NamedTuple):
 _VAR_NAME = _NameRule(
     "[A-Za-z0-9_][A-Za-z0-9_-]*", "is not a name that {{vars.NAME}} can hold; use letters, digits, _ and -"
 )
-_ENV_NAME = _NameRule(
-    "(?!BENCHCTL_)[A-Za-z_][A-Za-z0-9_]*",
-    "can't be set; use letters, digits and _, not beginning with a digit or with BENCHCTL_, which is ours",
-)
+_ENV_NAME = _NameRule(VARIABLE_NAME, VARIABLE_RULE)
 _ALIAS = _NameRule(
     "[A-Za-z0-9][A-Za-z0-9_-]{0,99}",
     "is not a host's alias; use up to 100 letters, digits, - and _, beginning with a letter or digit",
