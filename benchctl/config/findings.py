@@ -10,7 +10,7 @@ from pathlib import Path
 from benchctl.config.model import slug
 from benchctl.config.schema import Draft, Item
 from benchctl.config.yaml_file import Document, Place, path_text, shown
-from benchctl.template import did_you_mean
+from benchctl.template import did_you_mean, fill_known
 
 
 @dataclass
@@ -37,6 +37,10 @@ class References:
     @cached_property
     def outputs(self) -> dict[str, Item]:
         return {output["name"]: output for output in self.draft.outputs() if "name" in output}
+
+    def with_variables(self, text: str) -> str:
+        """The text with the names of variables filled in; other names stay."""
+        return fill_known(text, {f"vars.{name}": value for name, value in self.draft.variables.items()})
 
     def problem(self, place: Place, sentence: str, *, needle: str = "") -> None:
         self.document.problem(place, sentence, needle=needle)

@@ -28,7 +28,7 @@ from benchctl.config.yaml_file import (
     yaml_files_in,
 )
 from benchctl.errors import ConfigError, Problem
-from benchctl.template import did_you_mean, names_in
+from benchctl.template import did_you_mean, fill_known, names_in
 
 DEFAULT_NAMES = ("config.yaml", "benchmark.yaml")
 
@@ -89,6 +89,7 @@ def _override_flaw(name: str, value: str, variables: Mapping[str, str]) -> str |
 
 def _benchmark(document: Document, draft: Draft, path: Path, warnings: list[str]) -> Benchmark:
     text, masked_document = masked(document)
+    variables = {f"vars.{name}": value for name, value in draft.variables.items()}
     return Benchmark(
         **draft.benchmark.values,
         path=path,
@@ -97,8 +98,8 @@ def _benchmark(document: Document, draft: Draft, path: Path, warnings: list[str]
         sha256=document.sha256,
         document=masked_document,
         hosts=_hosts(document, draft, path.parent),
-        stages=tuple(_stage(document, stage) for stage in draft.stages),
-        plots=tuple(_plot(document, plot) for plot in draft.plots),
+        stages=tuple(_stage(document, stage, variables) for stage in draft.stages),
+        plots=tuple(_plot(document, plot, variables) for plot in draft.plots),
         vars=draft.variables,
         secrets=frozenset(document.secrets),
         warnings=tuple(warnings),
@@ -119,10 +120,10 @@ def _host(document: Document, alias: str, host: Item, directory: Path) -> HostCo
     return HostConfig(alias=alias, **values, line=document.line(host.place))
 
 
-def _stage(document: Document, stage: Item) -> Stage:
+def _stage(document: Document, stage: Item, variables: Mapping[str, str]) -> Stage:
     values = dict(stage.values)
     values["timeout_s"] = values.pop("timeout", None)
-    values["outputs"] = tuple(_output(document, output) for output in values.pop("outputs", []))
+    values["outputs"] = tuple(_output(document, output, variables) for output in values.pop("outputs", []))
     if "health_check" in values:
         values["health_check"] = _health_check(document, values["health_check"])
     if "copy" in values:
@@ -146,10 +147,12 @@ def _copy(copy: Item) -> Copy:
     return Copy(from_host, from_path, to_host, to_path)
 
 
-def _output(document: Document, output: Item) -> Output:
+def _output(document: Document, output: Item, variables: Mapping[str, str]) -> Output:
+    """Variables are filled in now: where it is kept, and whether it is copied out, depends on them."""
     values = dict(output.values)
+    values["remote_path"] = fill_known(values["remote_path"], variables)
     if "local_path" in values:
-        values["local_path"] = os.path.expanduser(values["local_path"])
+        values["local_path"] = os.path.expanduser(fill_known(values["local_path"], variables))
     if "data_schema" in values:
         values["data_schema"] = _data_schema(values["data_schema"])
     return Output(**values, line=document.line(output.place))
@@ -160,10 +163,10 @@ def _data_schema(data_schema: Item) -> DataSchema:
     return DataSchema(data_schema["format"], tuple(columns))
 
 
-def _plot(document: Document, plot: Item) -> Plot:
+def _plot(document: Document, plot: Item, variables: Mapping[str, str]) -> Plot:
     values = dict(plot.values)
     if "export_path" in values:
-        values["export_path"] = os.path.expanduser(values["export_path"])
+        values["export_path"] = os.path.expanduser(fill_known(values["export_path"], variables))
         suffix = PurePosixPath(values["export_path"]).suffix.lower().removeprefix(".")
         if suffix in ("png", "svg", "pdf"):
             values.setdefault("format", suffix)

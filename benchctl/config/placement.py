@@ -24,14 +24,16 @@ def check_outputs(references: References) -> None:
     for output in references.draft.outputs():
         _check_remote_path(references, output)
         if "local_path" in output:
-            _check_local_path(references, output.at("local_path"), output["local_path"])
-            _check_not_ours(references, output.at("local_path"), output["local_path"], (*_OUR_FILES, *_OUR_FOLDERS))
+            place, path = output.at("local_path"), references.with_variables(output["local_path"])
+            _check_local_path(references, place, path)
+            _check_not_ours(references, place, path, (*_OUR_FILES, *_OUR_FOLDERS))
 
 
 def _check_remote_path(references: References, output: Item) -> None:
-    path, place = output.get("remote_path"), output.at("remote_path")
-    if path is None:
+    place = output.at("remote_path")
+    if "remote_path" not in output:
         return
+    path = references.with_variables(output["remote_path"])
     if flaw := _not_one_file(path):
         references.problem(place, f"{shown(path)} {flaw}")
     elif "local_path" not in output and not references.document.is_bad(output.at("local_path")):
@@ -58,6 +60,9 @@ def _check_local_path(references: References, place: Place, path: str) -> None:
     """A path that stays in the trial's directory, or an absolute one; sane names in both."""
     if len(path) > MAX_PATH:
         references.problem(place, f"the path is longer than {MAX_PATH} characters; shorten it")
+        return
+    if re.match(r"\{\{\s*run\.dir\b", path):
+        references.problem(place, "remove {{run.dir}}: without it the path is in the trial's directory there")
         return
     plain = re.sub(r"\{\{.*?\}\}", "x", path)
     parts = plain.split("/")
@@ -97,7 +102,7 @@ def _check_not_ours(references: References, place: Place, path: str, ours: Itera
 
 
 def check_export_path(references: References, plot: Item) -> None:
-    place, path = plot.at("export_path"), plot["export_path"]
+    place, path = plot.at("export_path"), references.with_variables(plot["export_path"])
     _check_local_path(references, place, path)
     folders = [folder for folder in _OUR_FOLDERS if folder != "plots"]
     _check_not_ours(references, place, path, (*_OUR_FILES, *folders))
@@ -140,12 +145,12 @@ def _landings(references: References) -> Iterator[tuple[Item, str, str]]:
     """Each output and plot with the key that says where it goes, and where that is."""
     for output in references.draft.outputs():
         if "local_path" in output:
-            yield output, "local_path", _kept_path(output["local_path"])
+            yield output, "local_path", _kept_path(references.with_variables(output["local_path"]))
         elif "remote_path" in output:
-            yield output, "remote_path", PurePosixPath(output["remote_path"]).name
+            yield output, "remote_path", PurePosixPath(references.with_variables(output["remote_path"])).name
     for plot in references.draft.plots:
         if "export_path" in plot:
-            yield plot, "export_path", _kept_path(plot["export_path"], "plots/")
+            yield plot, "export_path", _kept_path(references.with_variables(plot["export_path"]), "plots/")
         elif "name" in plot:
             yield plot, "name", f"plots/{slug(plot['name'])}.{plot.get('format', 'png')}"
 

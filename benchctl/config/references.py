@@ -221,8 +221,8 @@ def _check_health(references: References, health: Item) -> None:
 
 def _sample(references: References, text: str) -> str:
     """A text as it may look when filled in: variables by their values, other names by a 1 that fits anywhere."""
-    variables = {f"vars.{name}": value for name, value in references.draft.variables.items()}
-    return fill(text, {name.name: variables.get(name.name, "1") for name in names_in(text)})
+    text = references.with_variables(text)
+    return fill(text, {name.name: "1" for name in names_in(text)})
 
 
 def _port_flaw(target: str) -> str | None:
