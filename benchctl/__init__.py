@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from benchctl.events import Listener
     from benchctl.plan import Plan
     from benchctl.runs.record import RunRecord
+    from benchctl.runs.store import Store
 
 __version__ = "0.1.0"
 
@@ -91,6 +92,13 @@ def results_directory(benchmark: Benchmark, results: str | Path | None = None) -
 def find(selector: str = "latest", *, results: str | Path | None = None) -> RunRecord:
     """A kept run: `run-012`, `12`, `latest`, `latest~1`, its uid, or a path. Raises RunNotFound, RunUnreadable."""
     from benchctl.runs.record import load as load_record
+
+    return load_record(open_store(results).find(selector))
+
+
+def open_store(results: str | Path | None = None) -> Store:
+    """The kept runs: those of `results`, else of BENCHCTL_RESULTS, the output_dir of ./config.yaml, or ./results."""
+    from benchctl.config.peek import output_dir_in
     from benchctl.runs.store import Store, results_root
 
-    return load_record(Store(results_root(results)).find(selector))
+    return Store(results_root(results, output_dir_in))

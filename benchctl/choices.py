@@ -85,6 +85,15 @@ class Watching:
                 self._progress.tick()
 
 
+def tell_what_is_not_done(benchmark: Benchmark) -> None:
+    """Say on stderr which parts of a config this version leaves out."""
+    from benchctl.reports.text import count
+
+    if benchmark.plots and sys.stderr:
+        plots, are = count(len(benchmark.plots), "plot"), "is" if len(benchmark.plots) == 1 else "are"
+        print(f"note: {plots} of the config {are} not drawn: this version draws none yet", file=sys.stderr)
+
+
 def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
     """NAME=VALUE arguments as a mapping. Raises UsageError, also for two values of one name."""
     found: dict[str, str] = {}

@@ -257,7 +257,9 @@ def test_a_run_ends_with_its_own_exit_code_also_when_nobody_reads_on(tmp_path: P
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
 
 
-@pytest.mark.parametrize(("command", "code"), [("list", 2), ("show", 2), ("run --json", 3)])
+@pytest.mark.parametrize(
+    ("command", "code"), [("list", 2), ("show", 2), ("run --json", 3), ("--help", 2), ("run -h", 2), ("--version", 2)]
+)
 def test_a_full_disk_under_stdout_is_one_line(tmp_path: Path, command: str, code: int) -> None:
     config_in(tmp_path)
     benchctl_in(tmp_path, "run", "-q")

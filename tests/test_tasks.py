@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import sshd as bed
-from test_cli_console import BAD_CONFIG, FAILING, LIMIT_S, SMALL, Ended, config_in
+from test_cli_console import BAD_CONFIG, FAILING, LIMIT_S, SMALL, Ended, config_in, python_in
 
 TASKS = """\
 from invoke import Collection, task
@@ -88,6 +88,18 @@ def test_inv_run_runs_the_benchmark_and_keeps_it(project: Path) -> None:
     kept = record(project)
     assert (kept["tags"], kept["note"]) == (["a", "b"], "why not")
     assert stages(project) == {"greet": "succeeded", "part": "skipped"}
+
+
+def test_inv_says_what_is_not_drawn(project: Path) -> None:
+    schema = SMALL.replace("greeting.txt}]", "greeting.txt, data_schema: {a: {type: float}}}]")
+    config_in(project, schema + "plots: [{name: p, source: greeting, type: histogram, y: a}]\n")
+    ended = inv(project, "bench.run")
+    assert ended.err.splitlines()[-1] == "note: 1 plot of the config is not drawn: this version draws none yet"
+
+
+def test_a_collection_made_where_there_is_no_file_looks_in_the_current_directory(project: Path) -> None:
+    code = "import benchctl.tasks as t; print(sorted(t.collection('config.yaml').task_names))"
+    assert python_in(project, code).out == "['list', 'run', 'show', 'stages.greet', 'stages.part']\n"
 
 
 def test_inv_of_one_stage_is_a_run_of_that_stage_alone(project: Path) -> None:
