@@ -38,7 +38,7 @@ stages:
     - WORD
       two
     health_check: {type: port, target: "8080"}
-    outputs: [{name: WORD, remote_path: WORD.csv, data_schema: {WORD: {type: float, unit: WORD}}}]
+    outputs: {name: WORD, remote_path: WORD.csv, data_schema: {WORD: {type: float, unit: WORD}}}
   - name: second
     copy: {from: "WORD-1:/tmp/WORD", to: WORD-1:/x}
 plots:

@@ -77,6 +77,19 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
             "a: {b: 1\nc: 2\n",
             NOT_YAML.format(2, "the list or mapping opened on line 1 lacks a ',' or its closing bracket"),
         ),
+        ("a: {b: 'c', d: echo {{hosts.db}}}\n", f"config.yaml:1: {QUOTES}"),
+        (
+            "a: {b: 'echo {{hosts.db}}' c}\n",
+            NOT_YAML.format(1, "the list or mapping opened on line 1 lacks a ',' or its closing bracket"),
+        ),
+        (
+            "a: [ , b]\n",
+            NOT_YAML.format(1, "a value is missing here; remove what is too much, or put quotes around a text"),
+        ),
+        (
+            "a:\n" + "- {b: c}\n" * 34_000,
+            "config.yaml:33334: the file holds more than 100,000 values, those of its aliases counted; shorten it",
+        ),
         ('a: 1\nb: "x\nc: 2\n', NOT_YAML.format(2, "the quote that opens here is never closed")),
         ("a: *x\n", NOT_YAML.format(1, "'*x' stands for nothing; put quotes around a text that begins with *")),
         (
@@ -90,7 +103,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("a: {{hosts.db}}:80\n", f"config.yaml:1: {QUOTES}"),
         ("a:\n  - {{ hosts.db }} x\n", f"config.yaml:2: {QUOTES}"),
         ("a: &a\n  - *a\n", "config.yaml:1: an alias stands inside what it stands for; remove it"),
-        (BOMB, "config.yaml:1: the aliases of this file unfold into more than 100,000 values"),
+        (BOMB, "config.yaml:1: the file holds more than 100,000 values, those of its aliases counted; shorten it"),
         ("[" * 3000, "config.yaml:1: this is nested more than 32 levels deep"),
         (b"a: 1\nb: \xe9\n", "config.yaml:2: this is not UTF-8 (byte 0xe9 at offset 8); save the file as UTF-8"),
         ("a: 1".encode("utf-16"), "config.yaml:1: this is not UTF-8 (byte 0xff at offset 0); save the file as UTF-8"),

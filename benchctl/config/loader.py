@@ -45,7 +45,7 @@ def load(path: str | Path | None = None, *, overrides: Mapping[str, str] | None 
         absolute = Path(os.path.abspath(os.path.expanduser(file)))
     except ValueError as error:
         raise ConfigError([Problem(str(file), 0, "", f"can't be read: {error}")]) from error
-    document = read(absolute, str(file))
+    document = read(absolute, str(file), schema.LISTS)
     draft = schema.draft(document)
     draft.variables.update(_overrides(document, draft, overrides or {}))
     warnings = [*exposed_passwords(document), *references.check(document, draft, absolute.parent)]

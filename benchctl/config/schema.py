@@ -90,6 +90,11 @@ class Noun(NamedTuple):
         """Orders errors: those of given keys as they came, then missing keys (which come at random) as listed."""
         return self.key_names().index(str(error.path[0])) if isinstance(error, RequiredFieldInvalid) else -1
 
+    def hint_of_later(self, key: str) -> str:
+        """For a key that was probably meant to be one whose behaviour does not exist yet."""
+        meant = closest(key, [str(name) for name, check in self.schema.schema.items() if check is not_yet])
+        return f" {meant!r} is not supported yet." if meant else ""
+
     def key_names(self) -> list[str]:
         return [str(key) for key, check in self.schema.schema.items() if check not in (not_yet, not_over_ssh)]
 
@@ -233,6 +238,9 @@ PLOT = Noun(
 )
 
 
+LISTS = {("stages",), ("stages", "outputs"), ("plots",)}  # where a single mapping stands for a list of one
+
+
 def draft(document: Document) -> Draft:
     """The document's nouns with converted values; what is wrong is noted in the document and left out."""
     reader = _Reader(document)
@@ -301,7 +309,7 @@ class _Reader:
             if key not in misspelled:
                 self.document.missing((*place, key), f"{noun.name} needs {key!r}")
         elif error.error_message == "extra keys not allowed":
-            hint = did_you_mean(key, noun.key_names())
+            hint = did_you_mean(key, noun.key_names()) or noun.hint_of_later(key)
             sentence = f"{shown(key)} is not a key of {noun.name}.{hint} Keys: {', '.join(noun.key_names())}"
             self.document.problem((*place, key), sentence)
             self.document.bad.add((*place, closest(key, noun.key_names()) or key))

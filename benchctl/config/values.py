@@ -47,9 +47,12 @@ def any_text(value: Any) -> str:
 
 
 def command(value: Any) -> str:
+    """A text that may have many lines, and has something on them."""
+    if value is None:
+        raise Invalid("has no value; give it one")
     found = any_text(value)
     if not found.strip():
-        raise Invalid("is empty; give a command or remove the key")
+        raise Invalid("is empty; give it a value")
     return found
 
 
