@@ -364,8 +364,11 @@ def init(directory: str) -> None:
 
     from benchctl.scaffold import write_template
 
-    for path in write_template(Path(directory)):
+    written, spared = write_template(Path(directory))
+    for path in written:
         say(f"wrote {path}")
+    for path in spared:
+        say(f"left {path} as it is")
     place = "" if Path(directory) == Path() else f"cd {shlex.quote(directory)} && "
     say(f"next: {place}benchctl run")
 
