@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 import click
 
 from benchctl import __version__
-from benchctl.choices import Choices, Watching, tell_what_is_not_done
+from benchctl.choices import Choices, Watching, environment, tell_what_is_not_done
 from benchctl.console import (
     Wanted,
     fail,
@@ -243,9 +243,9 @@ def show_plan(choices: Choices, benchmark: Benchmark, *, as_json: bool) -> None:
     warn(benchmark)
     tell_what_is_not_done(benchmark)
     if as_json:
-        print_json(plan_json(plan))
+        print_json(plan_json(plan, environment(choices.env)))
     else:
-        say(plan_text(plan))
+        say(plan_text(plan, environment(choices.env)))
 
 
 @cli.command(

@@ -377,6 +377,27 @@ def test_a_dry_run_prints_the_warnings_of_the_config(tmp_path: Path) -> None:
         assert "written out" not in ended.out + ended.err
 
 
+def test_a_dry_run_shows_given_variables_and_where_copies_go(tmp_path: Path) -> None:
+    output = "{name: o, remote_path: o.csv, local_path: '{{vars.to}}/{{run.id}}.csv'}"
+    stages = f"[{{name: a, command: 'true', env: {{K: v, L: w}}, outputs: {output}}}]"
+    config_in(tmp_path, f"benchmark: {{name: x}}\nvars: {{to: /var/tmp}}\nstages: {stages}\n")
+    arguments = ["run", "-n", "-e", "K=secret", "-e", "TOKEN=secret"]
+    text = benchctl_in(tmp_path, *arguments).out
+    assert "env      K: as given\n               L=w\n               TOKEN: as given\n" in text
+    assert "outputs  o: o.csv -> {{run.id}}.csv, and a copy to /var/tmp/{{run.id}}.csv\n" in text
+    (stage,) = benchctl_in(tmp_path, *arguments, "--json").json()["stages"]
+    assert stage["env"] == {"K": None, "L": "w", "TOKEN": None}
+    assert stage["outputs"][0]["copied_to"] == "/var/tmp/{{run.id}}.csv"
+    assert "secret" not in text
+
+
+def test_a_dry_run_says_what_is_not_drawn(tmp_path: Path) -> None:
+    schema = SMALL.replace("greeting.txt}]", "greeting.txt, data_schema: {a: {type: float}}}]")
+    config_in(tmp_path, schema + "plots: [{name: p, source: greeting, type: histogram, y: a}]\n")
+    said = "note: 1 plot of the config is not drawn: this version draws none yet\n"
+    assert benchctl_in(tmp_path, "run", "-n").err == said
+
+
 def test_a_dry_run_shows_no_secret(tmp_path: Path) -> None:
     text = "hosts: {db: {ip: 127.0.0.1, username: '${NAME_OF_MINE}', password: '${NAME_OF_MINE}'}}\n" + SMALL
     config_in(tmp_path, text.replace("{{vars.word}}", "{{hosts.db.username}}"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from benchctl.config.commandline import with_args
@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from benchctl.plan import Plan
 
 
-def plan_text(plan: Plan) -> str:
-    """Hosts, then each stage with its command, what it waits for and what it brings home."""
-    document = plan_json(plan)
+def plan_text(plan: Plan, given: Collection[str] = ()) -> str:
+    """Hosts, then each stage with its command, what it waits for and what it brings home.
+
+    given: the names of the variables that the run is given.
+    """
+    document = plan_json(plan, given)
     of = count(len(document["stages"]), "stage")
     lines = [f"{clean(document['benchmark'])}: {len(plan.stages)} of {of}; nothing is run", ""]
     lines += [f"  host {clean(host['place'])}" for host in document["hosts"]]
@@ -32,10 +35,11 @@ def plan_text(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def plan_json(plan: Plan) -> dict[str, Any]:
+def plan_json(plan: Plan, given: Collection[str] = ()) -> dict[str, Any]:
     """The same for programs: `{"schema": "benchctl/plan@1", ..}`.
 
-    Names in the text are filled in; those that only a run knows, such as {{run.id}}, stay as they are.
+    Names in the text are filled in; those that only a run knows, such as {{run.id}}, stay as they are. A given
+    variable is null: its value is for the run alone.
     """
     benchmark = plan.benchmark
     return {
@@ -43,12 +47,12 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "benchmark": benchmark.name,
         "config": str(benchmark.path),
         "hosts": [{"alias": alias, "place": host.place} for alias, host in plan.hosts.items()],
-        "stages": [_stage_json(plan, stage) for stage in benchmark.stages],
+        "stages": [_stage_json(plan, stage, given) for stage in benchmark.stages],
         "warnings": list(benchmark.warnings),
     }
 
 
-def _stage_json(plan: Plan, stage: Stage) -> dict[str, Any]:
+def _stage_json(plan: Plan, stage: Stage, given: Collection[str]) -> dict[str, Any]:
     head = {"name": stage.name, "host": stage.host, "kind": stage.kind, "skipped": plan.skipped.get(stage.name)}
     if stage.name in plan.skipped:
         return head
@@ -59,13 +63,19 @@ def _stage_json(plan: Plan, stage: Stage) -> dict[str, Any]:
 
     return head | {
         stage.kind: mask(_what(stage, names)),
-        "env": {name: filled(value) for name, value in stage.env.items()},
+        "env": {name: filled(value) for name, value in stage.env.items()}
+        | ({} if stage.copy else dict.fromkeys(given)),
         "cwd": filled(stage.cwd) if stage.cwd else None,
         "timeout_s": stage.timeout_s,
         "background": stage.background,
         "health_check": _check_json(stage.health_check, filled) if stage.health_check else None,
         "outputs": [
-            {"name": output.name, "remote_path": filled(output.remote_path), "kept_as": filled(output.kept_as)}
+            {
+                "name": output.name,
+                "remote_path": filled(output.remote_path),
+                "kept_as": filled(output.kept_as),
+                "copied_to": filled(output.local_path) if output.local_path and output.is_copied else None,
+            }
             for output in stage.outputs
         ],
     }
@@ -107,13 +117,17 @@ def _details(stage: Mapping[str, Any]) -> list[tuple[str, str]]:
         return []
     return [
         (stage["kind"], _block(stage[stage["kind"]])),
-        ("env", "\n".join(clean(f"{name}={_word(value)}") for name, value in stage["env"].items())),
+        ("env", "\n".join(_variable(name, value) for name, value in stage["env"].items())),
         ("cwd", clean(stage["cwd"] or "")),
         ("timeout", format_duration(stage["timeout_s"]) if stage["timeout_s"] else ""),
         ("goes on", "in the background" if stage["background"] else ""),
         ("ready", _ready(stage["health_check"]) if stage["health_check"] else ""),
         ("outputs", "\n".join(_output(output) for output in stage["outputs"])),
     ]
+
+
+def _variable(name: str, value: str | None) -> str:
+    return clean(f"{name}: as given" if value is None else f"{name}={_word(value)}")
 
 
 def _block(text: str) -> str:
@@ -126,4 +140,5 @@ def _ready(check: Mapping[str, Any]) -> str:
 
 
 def _output(output: Mapping[str, Any]) -> str:
-    return clean(f"{output['name']}: {output['remote_path']} -> {output['kept_as']}")
+    copy = f", and a copy to {output['copied_to']}" if output["copied_to"] else ""
+    return clean(f"{output['name']}: {output['remote_path']} -> {output['kept_as']}{copy}")
