@@ -70,6 +70,7 @@ def run(  # noqa: PLR0913 - one keyword for each thing that one may want to chan
 
     variables, hearing = given.variables(env or {}), given.listeners(listeners)
     settings = given.texts_by_name(overrides or {}, "overrides")
+    given.encodable("\n".join([benchmark.text, *benchmark.vars.values()]))
     plan = compile_plan(benchmark, skip=skip, only=only)
     recorded: dict[str, Any] = {"set": settings, "env": sorted(variables), "skip": list(skip)}
     options = RunOptions(

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -51,6 +52,18 @@ def text(given: Any, what: str) -> str:
     if not isinstance(given, str):
         raise UsageError(f"{what} must be a text, not {given!r}")
     return given
+
+
+def encodable(text: str) -> None:
+    """Raise UsageError when the text can't be part of a file name here: Python has the locale's encoding then."""
+    encoding = sys.getfilesystemencoding()
+    try:
+        text.encode(encoding, "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"the config holds {text[error.start]!a}, which the locale's encoding ({encoding}) does not have",
+            hint="set LC_ALL=C.UTF-8, or PYTHONUTF8=1",
+        ) from error
 
 
 def listeners(given: Any) -> tuple[Any, ...]:

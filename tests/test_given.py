@@ -50,6 +50,21 @@ def test_an_override_that_is_no_text_is_told_with_its_cure(tmp_path: Path) -> No
     assert caught.value.message == "overrides: the value of 'word' must be a text such as '5', not 5"
 
 
+def test_a_text_that_no_file_name_can_have_here_is_told_before_anything_runs(tmp_path: Path) -> None:
+    ascii_only = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    stage = "{name: a, command: touch ran, outputs: {name: o, remote_path: 'ü x.csv'}}"
+    (tmp_path / "config.yaml").write_bytes(f"benchmark: {{name: x}}\nstages: [{stage}]\n".encode())
+    ended = benchctl_in(tmp_path, "run", env=ascii_only)
+    assert (ended.code, ended.err) == (
+        2,
+        "the config holds '\\xfc', which the locale's encoding (ascii) does not have\n"
+        "    hint  set LC_ALL=C.UTF-8, or PYTHONUTF8=1\n",
+    )
+    assert not (tmp_path / "ran").exists()
+    config_in(tmp_path)
+    assert benchctl_in(tmp_path, "run", "-q", env=ascii_only).code == 0
+
+
 def test_a_variable_of_ours_is_refused_on_the_command_line_too(tmp_path: Path) -> None:
     config_in(tmp_path)
     ended = benchctl_in(tmp_path, "run", "-e", "BENCHCTL_STAGE=x")
