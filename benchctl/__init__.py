@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from benchctl.events import Listener
     from benchctl.plan import Plan
     from benchctl.runs.record import RunRecord
+    from benchctl.runs.store import Store
 
 __version__ = "0.1.0"
 
@@ -30,16 +31,18 @@ def load(path: str | Path | None = None, *, overrides: Mapping[str, str] | None 
 
     overrides: values for its declared `vars`. Raises ConfigError with all problems at once.
     """
+    from benchctl import given
     from benchctl.config.loader import load as load_config
 
-    return load_config(path, overrides=overrides)
+    return load_config(path, overrides=given.texts_by_name(overrides or {}, "overrides"))
 
 
 def compile_plan(benchmark: Benchmark, *, skip: Sequence[str] = (), only: Sequence[str] = ()) -> Plan:
     """The benchmark as live hosts and Invoke tasks; no socket is opened. Raises UsageError."""
+    from benchctl import given
     from benchctl.plan import compile_plan as compile_benchmark
 
-    return compile_benchmark(benchmark, skip=skip, only=only)
+    return compile_benchmark(benchmark, skip=given.texts(skip, "skip"), only=given.texts(only, "only"))
 
 
 def run(  # noqa: PLR0913 - one keyword for each thing that one may want to change
@@ -63,21 +66,25 @@ def run(  # noqa: PLR0913 - one keyword for each thing that one may want to chan
     for the record. listeners: called with every Event as it happens, from any thread.
     Raises UsageError when nothing could be started.
     """
+    from benchctl import given
     from benchctl.runs.store import Store
     from benchctl.workflow.run import RunOptions, execute
 
+    variables, hearing = given.variables(env or {}), given.listeners(listeners)
+    settings = given.texts_by_name(overrides or {}, "overrides")
+    given.encodable("\n".join([benchmark.text, *benchmark.vars.values()]))
     plan = compile_plan(benchmark, skip=skip, only=only)
-    recorded: dict[str, Any] = {"set": dict(overrides or {}), "env": sorted(env or {}), "skip": list(skip)}
+    recorded: dict[str, Any] = {"set": settings, "env": sorted(variables), "skip": list(skip)}
     recorded |= {"only_stage": list(only), "timeout_s": timeout_s}
     options = RunOptions(
-        env=dict(env or {}),
-        tags=tuple(tags),
-        note=note,
-        timeout_s=timeout_s,
-        shows_output=bool(listeners),
+        env=variables,
+        tags=given.texts(tags, "tags"),
+        note=given.text(note, "note"),
+        timeout_s=given.seconds(timeout_s, "timeout_s"),
+        shows_output=bool(hearing),
         recorded=recorded,
     )
-    return execute(plan, Store(results_directory(benchmark, results)), options, listeners)
+    return execute(plan, Store(results_directory(benchmark, results)), options, hearing)
 
 
 def results_directory(benchmark: Benchmark, results: str | Path | None = None) -> Path:
@@ -90,6 +97,13 @@ def results_directory(benchmark: Benchmark, results: str | Path | None = None) -
 def find(selector: str = "latest", *, results: str | Path | None = None) -> RunRecord:
     """A kept run: `run-012`, `12`, `latest`, `latest~1`, its uid, or a path. Raises RunNotFound, RunUnreadable."""
     from benchctl.runs.record import load as load_record
+
+    return load_record(open_store(results).find(selector))
+
+
+def open_store(results: str | Path | None = None) -> Store:
+    """The kept runs: those of `results`, else of BENCHCTL_RESULTS, the output_dir of ./config.yaml, or ./results."""
+    from benchctl.config.peek import output_dir_in
     from benchctl.runs.store import Store, results_root
 
-    return load_record(Store(results_root(results)).find(selector))
+    return Store(results_root(results, output_dir_in))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchctl import given
 from benchctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -87,6 +88,15 @@ class Watching:
                 self._progress.tick()
 
 
+def tell_what_is_not_done(benchmark: Benchmark) -> None:
+    """Say on stderr which parts of a config this version leaves out."""
+    from benchctl.reports.text import count
+
+    if benchmark.plots and sys.stderr:
+        plots, are = count(len(benchmark.plots), "plot"), "is" if len(benchmark.plots) == 1 else "are"
+        print(f"note: {plots} of the config {are} not drawn: this version draws none yet", file=sys.stderr)
+
+
 def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
     """NAME=VALUE arguments as a mapping. Raises UsageError, also for two values of one name."""
     found: dict[str, str] = {}
@@ -104,18 +114,11 @@ def limit(text: str | None) -> float | None:
     from benchctl.units import parse_duration
 
     try:
-        seconds = parse_duration(text) if text is not None else None
+        return given.seconds(parse_duration(text) if text is not None else None, "--timeout")
     except ValueError as error:
         raise UsageError(f"--timeout {error}") from error
-    if seconds == 0:
-        raise UsageError("--timeout must be longer than 0s")
-    return seconds
 
 
 def environment(texts: Sequence[str]) -> dict[str, str]:
     """KEY=VALUE arguments that can be environment variables. Raises UsageError."""
-    variables = pairs(texts, "-e")
-    for name in variables:
-        if not name.isidentifier() or not name.isascii():
-            raise UsageError(f"-e: {name!r} can't be the name of a variable: letters, digits and _ only")
-    return variables
+    return given.variables(pairs(texts, "-e"), "-e")

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 import click
 
 from benchctl import __version__
-from benchctl.choices import Choices, Watching
-from benchctl.console import Wanted, fail, give_up, kept, leave, print_json, problem_json, say, terminal_width
+from benchctl.choices import Choices, Watching, environment, tell_what_is_not_done
+from benchctl.console import (
+    Wanted,
+    fail,
+    give_up,
+    kept,
+    kept_stdout,
+    leave,
+    print_json,
+    problem_json,
+    say,
+    terminal_width,
+)
 from benchctl.errors import BenchctlError, ConfigError, Problem, RunNotFound, UsageError
 
 if TYPE_CHECKING:
     from benchctl.config.model import Benchmark
     from benchctl.runs.record import RunRecord
-    from benchctl.runs.store import RunDirectory, Store
+    from benchctl.runs.store import RunDirectory
 
 INCOMPLETE = 3
 INTERNAL_ERROR = 70
@@ -42,8 +54,32 @@ Exit codes:
   130  stopped by Ctrl-C (129 by SIGHUP, 143 by SIGTERM)"""
 
 
-class Commands(click.Group):
+def show_help(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        say(context.get_help())
+        context.exit()
+
+
+def show_version(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        say(f"benchctl {__version__}")
+        context.exit()
+
+
+class Documented(click.Command):
+    """A command whose help ends in our words where it can't be written."""
+
+    def get_help_option(self, context: click.Context) -> click.Option | None:
+        option = super().get_help_option(context)
+        if option:
+            option.callback = show_help
+        return option
+
+
+class Commands(Documented, click.Group):
     """Commands in groups, short names for some, and a guess for a name that there is not."""
+
+    command_class = Documented
 
     aliases: ClassVar[Mapping[str, str]] = {"ls": "list"}
 
@@ -131,7 +167,14 @@ config_argument = click.argument("config", required=False, type=click.Path())
     epilog=EXIT_CODES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=show_version,
+    help="Show the version and exit.",
+)
 def cli() -> None:
     """Run distributed benchmarks from one YAML file, over SSH or on this machine, and keep every run.
 
@@ -167,7 +210,7 @@ def run(dry_run: bool, verbose: bool, quiet: bool, as_json: bool, **given: Any) 
     if dry_run:
         show_plan(choices, benchmark, as_json=as_json)
         return
-    with Watching(quiet=quiet, verbose=verbose) as listeners:
+    with kept_stdout() if as_json else nullcontext(), Watching(quiet=quiet, verbose=verbose) as listeners:
         record = choices.run(benchmark, listeners)
     finish(benchmark, record, as_json=as_json, quiet=quiet)
 
@@ -176,12 +219,10 @@ def finish(benchmark: Benchmark, record: RunRecord, *, as_json: bool, quiet: boo
     """The last words of `run`, and its exit code; that one counts, also when nobody listens any more."""
     from benchctl.reports.failure import failure_text
     from benchctl.reports.run_page import run_json
-    from benchctl.reports.text import count
 
     try:
-        if benchmark.plots and not quiet:
-            plots, are = count(len(benchmark.plots), "plot"), "is" if len(benchmark.plots) == 1 else "are"
-            click.echo(f"note: {plots} of the config {are} not drawn: this version draws none yet", err=True)
+        if not quiet:
+            tell_what_is_not_done(benchmark)
         if quiet and record.error:
             click.echo(failure_text(record.error, run_id=record.id, kept=record.path), err=True)
         if as_json:
@@ -198,12 +239,14 @@ def show_plan(choices: Choices, benchmark: Benchmark, *, as_json: bool) -> None:
     import benchctl
     from benchctl.reports.plan_page import plan_json, plan_text
 
-    plan = benchctl.compile_plan(benchmark, skip=choices.skip, only=choices.only)
+    with kept_stdout():
+        plan = benchctl.compile_plan(benchmark, skip=choices.skip, only=choices.only)
     warn(benchmark)
+    tell_what_is_not_done(benchmark)
     if as_json:
-        print_json(plan_json(plan))
+        print_json(plan_json(plan, environment(choices.env)))
     else:
-        say(plan_text(plan))
+        say(plan_text(plan, environment(choices.env)))
 
 
 @cli.command(
@@ -218,9 +261,10 @@ def list_(limit: int, results: str | None, as_json: bool) -> None:
     """List the kept runs, newest first: how each went, how long it took, and why it failed."""
     from datetime import datetime
 
+    import benchctl
     from benchctl.reports import listing
 
-    rows = listing.newest(open_store(results), limit or None)
+    rows = listing.newest(benchctl.open_store(results), limit or None)
     if as_json:
         print_json(listing.list_json(rows))
     else:
@@ -284,13 +328,14 @@ def validate(config: str | None, settings: Sequence[str], as_json: bool) -> None
     choices = Choices(config, settings)
     try:
         benchmark = choices.load()
+        with kept_stdout():
+            benchctl.compile_plan(benchmark)
     except ConfigError as error:
         if not as_json:
             raise
         click.echo(error.message, err=True)
         print_json(verdict(config or error.problems[0].file, error.problems))
         sys.exit(error.exit_code)
-    benchctl.compile_plan(benchmark)
     warn(benchmark)
     if as_json:
         print_json(verdict(str(benchmark.path), warnings=benchmark.warnings))
@@ -320,8 +365,11 @@ def init(directory: str) -> None:
 
     from benchctl.scaffold import write_template
 
-    for path in write_template(Path(directory)):
+    written, spared = write_template(Path(directory))
+    for path in written:
         say(f"wrote {path}")
+    for path in spared:
+        say(f"left {path} as it is")
     place = "" if Path(directory) == Path() else f"cd {shlex.quote(directory)} && "
     say(f"next: {place}benchctl run")
 
@@ -329,16 +377,12 @@ def init(directory: str) -> None:
 # What the commands share
 
 
-def open_store(results: str | None) -> Store:
-    from benchctl.runs.store import Store, results_root
-
-    return Store(results_root(results))
-
-
 def find_run(selector: str, results: str | None) -> RunDirectory:
     """The directory of a run. Raises RunNotFound, with where else to look."""
+    import benchctl
+
     try:
-        return open_store(results).find(selector)
+        return benchctl.open_store(results).find(selector)
     except RunNotFound as error:
         hint = "runs that are kept elsewhere: --results DIRECTORY, or the path of the run's own directory"
         raise RunNotFound(error.message, hint=hint) from error

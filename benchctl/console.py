@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, TextIO
 
@@ -39,6 +39,24 @@ def print_json(document: Mapping[str, Any]) -> None:
 
     unicode = (getattr(sys.stdout, "encoding", "") or "").lower().startswith("utf")
     say(json.dumps(document, indent=2, ensure_ascii=not unicode))
+
+
+@contextlib.contextmanager
+def kept_stdout() -> Iterator[None]:
+    """Keep stdout for the document: what tasks and their programs write there meanwhile goes to stderr."""
+    if not (sys.stdout and sys.stderr):
+        yield
+        return
+    stream, number = sys.stdout, sys.stdout.fileno()
+    own = os.dup(number)
+    os.dup2(sys.stderr.fileno(), number)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            stream.flush()
+        os.dup2(own, number)
+        os.close(own)
 
 
 def terminal_width() -> int | None:

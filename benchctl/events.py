@@ -34,6 +34,23 @@ TRANSFER_PROGRESS = "transfer_progress"  # output, host, done_bytes, total_bytes
 
 TRANSIENT = frozenset({OUTPUT_LINES, HEALTH_PROGRESS, TRANSFER_PROGRESS})
 
+# Details in which no secret is looked for: names and states that everything else is found by, and facts of ours.
+_NAMES = {
+    "id",
+    "uid",
+    "benchmark",
+    "directory",
+    "stages",
+    "hosts",
+    "host",
+    "address",
+    "case",
+    "stage",
+    "output",
+    "path",
+}
+PLAIN = frozenset(_NAMES | {"facts", "stream", "status", "code", "signal", "sha256"})
+
 
 @dataclass(frozen=True)
 class Event:

@@ -10,6 +10,9 @@ from pathlib import Path
 from benchctl.config.model import Benchmark, HostConfig, Stage
 from benchctl.template import fill
 
+VARIABLE_NAME = "(?!BENCHCTL_)[A-Za-z_][A-Za-z0-9_]*"
+VARIABLE_RULE = "can't be set; use letters, digits and _, not beginning with a digit or with BENCHCTL_, which is ours"
+
 
 @dataclass(frozen=True)
 class Circumstances:

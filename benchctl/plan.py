@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,15 @@ import fabric
 import invoke
 
 from benchctl.config.model import Benchmark, HostConfig, Stage
-from benchctl.errors import CommandFailed, UsageError
+from benchctl.errors import ConfigError, Problem, UsageError
 from benchctl.hosts.connection import Connection, fabric_config
 from benchctl.hosts.host import Host
 from benchctl.hosts.making import make_host
 from benchctl.hosts.process import FunctionProcess, Process
 from benchctl.hosts.sinks import LogSink
-from benchctl.hosts.ssh_config import resolved, user_ssh_config
+from benchctl.hosts.ssh_config import no_ssh_config, resolved, user_ssh_config
 from benchctl.hosts.transfer import Copying
-from benchctl.project_task import TaskProcess, load_project_task
+from benchctl.project_task import TaskProcess, task_flaw
 from benchctl.template import did_you_mean
 
 
@@ -49,21 +49,21 @@ class Plan:
     """
 
     benchmark: Benchmark
-    stages: tuple[Stage, ...]
+    stages: tuple[Stage, ...] = field(repr=False)  # their texts may hold secrets
     skipped: Mapping[str, str]  # stage -> why
     hosts: Mapping[str, Host]
     tasks: Mapping[tuple[str, str], invoke.Task[Any]]
 
 
 def compile_plan(benchmark: Benchmark, *, skip: Sequence[str] = (), only: Sequence[str] = ()) -> Plan:
-    """Raises UsageError for a stage or a project's task that there is not, or when no stage is left."""
+    """Raises UsageError for a stage that there is not or when none is left, ConfigError for a wrong `task`."""
     _check_names(benchmark, [*skip, *only])
     skipped = {stage.name: why for stage in benchmark.stages if (why := _why_skipped(stage, skip, only))}
     stages = tuple(stage for stage in benchmark.stages if stage.name not in skipped)
     if not stages:
         raise UsageError("every stage is skipped; there is nothing to run")
     _check_tasks(benchmark, stages)
-    ssh_config = user_ssh_config()
+    ssh_config = user_ssh_config() if any(not host.is_local for host in benchmark.hosts.values()) else no_ssh_config()
     hosts = _hosts(benchmark, stages, fabric_config(benchmark.shell, ssh_config))
     places = [(stage, alias) for stage in stages for alias in stage.hosts]
     tasks = {(stage.name, alias): _task(benchmark, stage, alias, hosts) for stage, alias in places}
@@ -79,13 +79,14 @@ def _check_names(benchmark: Benchmark, names: Sequence[str]) -> None:
 
 
 def _check_tasks(benchmark: Benchmark, stages: Sequence[Stage]) -> None:
-    """A task that there is not shows before anything runs."""
-    for stage in stages:
-        if stage.task:
-            try:
-                load_project_task(benchmark.directory, stage.task)
-            except CommandFailed as error:
-                raise UsageError(f"stage {stage.name!r}: {error.message}") from error
+    """A task that there is not, or that can't take its args, shows before anything runs: all of them at once."""
+    problems = [
+        Problem(benchmark.file, stage.task_line, f"stages[{benchmark.stages.index(stage)}].task", flaw)
+        for stage in stages
+        if stage.task and (flaw := task_flaw(benchmark.directory, stage.task, stage.args))
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def _why_skipped(stage: Stage, skip: Sequence[str], only: Sequence[str]) -> str:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import shlex
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import invoke
+from invoke.loader import FilesystemLoader
 
 from benchctl.errors import BenchctlError, CommandFailed
 from benchctl.hosts.process import Process
@@ -24,7 +27,8 @@ from benchctl.template import did_you_mean
 if TYPE_CHECKING:
     from benchctl.plan import Launch
 
-LOADING = threading.Lock()  # loading puts the module's folder on sys.path for a moment
+_LOADING = threading.Lock()
+_LOADED: dict[tuple[str, int, int], invoke.Collection] = {}  # by path, time and size of tasks.py
 
 
 class TaskProcess(Process):
@@ -64,9 +68,11 @@ class TaskProcess(Process):
         self._has_ended(None, gone=True)
 
     def _call(self) -> None:
-        task, cwd = load_project_task(self._directory, self._name), self._launch.cwd
-        with printing_to(self._launch.out), self._context.cd(cwd) if cwd else contextlib.nullcontext():
-            task(self._context, *self._launch.args)
+        launch = self._launch
+        calls = _calls(project_task(self._directory, self._name), launch.args)
+        with printing_to(launch.out, launch.err), self._context.cd(launch.cwd) if launch.cwd else nullcontext():
+            for call in calls:
+                call.task(self._context, *call.args, **call.kwargs)
 
 
 def own_context(context: Any, running: Running, launch: Launch) -> Any:
@@ -121,25 +127,65 @@ def _shortened(command: str) -> str:
     return lines[0][:80] + ("..." if len(lines) > 1 or len(lines[0]) > 80 else "")
 
 
-def load_project_task(directory: Path, name: str) -> invoke.Task[Any]:
-    """A task of the tasks.py beside the config. Raises CommandFailed with what is wrong with it."""
-    from invoke.loader import FilesystemLoader
-
+def task_flaw(directory: Path, name: str, args: Sequence[str]) -> str | None:
+    """Why a stage can't run this task with these arguments, or None."""
     try:
-        with LOADING:
-            module, _ = FilesystemLoader(start=str(directory)).load("tasks")
-        collection = invoke.Collection.from_module(module)
+        calls = _calls(project_task(directory, name), args)
+    except CommandFailed as error:
+        return error.message
+    return next((flaw for call in calls if (flaw := _arguments_flaw(call))), None)
+
+
+def _arguments_flaw(call: invoke.Call) -> str | None:
+    signature = inspect.signature(call.task.body)
+    try:
+        signature.bind(None, *call.args, **call.kwargs)
+    except TypeError as error:
+        takes = ", ".join(str(parameter) for parameter in list(signature.parameters.values())[1:]) or "nothing"
+        return f"task {call.task.name!r} can't be called with these args: {error}; after its context it takes {takes}"
+    return None
+
+
+def _calls(task: invoke.Task[Any], args: Sequence[str]) -> list[invoke.Call]:
+    """The task with its arguments, and in their places the tasks that Invoke runs before and after it, each once."""
+    executor = invoke.Executor(invoke.Collection())
+    return executor.dedupe(executor.expand_calls([invoke.call(task, *args)]))
+
+
+def project_task(directory: Path, name: str) -> invoke.Task[Any]:
+    """A task of the tasks.py beside the config. Raises CommandFailed with what is wrong with it."""
+    collection = _collection(directory)
+    try:
         task: invoke.Task[Any] = collection[name]
-    except invoke.exceptions.CollectionNotFound:
-        raise CommandFailed(f"there is no tasks.py in {directory} or above it") from None
     except KeyError:
         names = sorted(collection.task_names)
         raise CommandFailed(
-            f"tasks.py has no task {name!r}. Tasks: {', '.join(names)}.{did_you_mean(name, names)}"
+            f"tasks.py has no task {name!r}. Tasks: {', '.join(names)}.{did_you_mean(name, names)}".removesuffix(".")
         ) from None
-    except Exception as error:
-        raise CommandFailed(f"tasks.py can't be loaded: {type(error).__name__}: {error}") from error
     return task
+
+
+def _collection(directory: Path) -> invoke.Collection:
+    """The tasks of a directory's tasks.py (or package `tasks`), which is executed once for each of its states."""
+    found = next((path for path in (directory / "tasks.py", directory / "tasks/__init__.py") if path.is_file()), None)
+    if found is None:
+        raise CommandFailed(f"there is no tasks.py beside the config, in {directory}")
+    state = found.stat()
+    key = str(found), state.st_mtime_ns, state.st_size
+    with _LOADING:
+        if key not in _LOADED:
+            _LOADED[key] = _loaded(directory)
+        return _LOADED[key]
+
+
+def _loaded(directory: Path) -> invoke.Collection:
+    """What its import prints goes to stderr: stdout may be for a document."""
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            module, _ = FilesystemLoader(start=str(directory)).load("tasks")
+        return invoke.Collection.from_module(module)
+    except (Exception, SystemExit) as error:
+        raise CommandFailed(f"tasks.py can't be loaded: {type(error).__name__}: {error}") from error
 
 
 def described(name: str, args: tuple[str, ...]) -> str:
@@ -151,44 +197,46 @@ def described(name: str, args: tuple[str, ...]) -> str:
 
 
 @contextlib.contextmanager
-def printing_to(sink: LogSink) -> Iterator[None]:
-    """What this thread prints goes to the sink; other threads print where they did."""
-    _Routed.begin(sink)
-    try:
+def printing_to(out: LogSink, err: LogSink) -> Iterator[None]:
+    """What this thread prints goes to the sinks; other threads print where they did."""
+    with _Routed.to(out, "stdout"), _Routed.to(err, "stderr"):
         yield
-    finally:
-        _Routed.end()
 
 
 class _Routed(io.TextIOBase):
-    """sys.stdout while tasks run: each task's own in its thread, the usual one in the others."""
+    """sys.stdout or sys.stderr while tasks run: each task's own in its thread, the usual one in the others."""
 
-    _routes: ClassVar[dict[int, LogSink]] = {}
     _lock = threading.Lock()
 
     def __init__(self, usual: Any) -> None:
         super().__init__()
         self._usual = usual
+        self._routes: dict[int, LogSink] = {}
 
     @classmethod
-    def begin(cls, sink: LogSink) -> None:
+    @contextlib.contextmanager
+    def to(cls, sink: LogSink, name: Literal["stdout", "stderr"]) -> Iterator[None]:
         with cls._lock:
-            if not isinstance(sys.stdout, cls):
-                sys.stdout = cls(sys.stdout)
-            cls._routes[threading.get_ident()] = sink
-
-    @classmethod
-    def end(cls) -> None:
-        with cls._lock:
-            del cls._routes[threading.get_ident()]
-            if not cls._routes and isinstance(sys.stdout, cls):
-                sys.stdout = sys.stdout._usual
+            if not isinstance(getattr(sys, name), cls):
+                setattr(sys, name, cls(getattr(sys, name)))
+            stream: _Routed = getattr(sys, name)
+            stream._routes[threading.get_ident()] = sink
+        try:
+            yield
+        finally:
+            with cls._lock:
+                del stream._routes[threading.get_ident()]
+                if not stream._routes and getattr(sys, name) is stream:
+                    setattr(sys, name, stream._usual)
 
     def write(self, text: str) -> int:
         return int(self._target().write(text))
 
     def flush(self) -> None:
         self._target().flush()
+
+    def fileno(self) -> int:
+        return int(self._usual.fileno())
 
     def _target(self) -> Any:
         return self._routes.get(threading.get_ident(), self._usual)

@@ -6,7 +6,7 @@ import base64
 import json
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -20,9 +20,10 @@ class Redactor:
     A secret is found as it is and as shells, JSON, Python's repr, URLs and base64 write it.
     """
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
+    def __init__(self, secrets: Iterable[str] = (), *, keep: str = "(?!)") -> None:
+        """keep: a pattern for what is no secret, whatever stands in it."""
         values = sorted({form for s in secrets if len(s) >= SHORTEST for form in _forms(s)}, key=len, reverse=True)
-        self._texts = re.compile("|".join(map(re.escape, values))) if values else None
+        self._texts = re.compile(f"{'|'.join(map(re.escape, values))}|(?P<kept>{keep})") if values else None
         self._bytes = [value.encode("utf-8", "surrogateescape") for value in values]
 
     @property
@@ -31,18 +32,18 @@ class Redactor:
         return self._texts is None
 
     def text(self, text: str) -> str:
-        return self._texts.sub(MASK, text) if self._texts else text
+        return self._texts.sub(lambda found: found["kept"] or MASK, text) if self._texts else text
 
-    def value(self, value: Any) -> Any:
-        """The same value with every text in it masked, keys included."""
+    def value(self, value: Any, plain: Container[str] = ()) -> Any:
+        """The same value with every text in it masked, but for keys and for what stands under a plain key."""
         if self._texts is None:
             return value
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
-            return {self.value(k): self.value(v) for k, v in value.items()}
+            return {key: inner if key in plain else self.value(inner, plain) for key, inner in value.items()}
         if isinstance(value, (list, tuple)):
-            return [self.value(item) for item in value]
+            return [self.value(item, plain) for item in value]
         return value
 
     def stream(self) -> StreamRedactor:

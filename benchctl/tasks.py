@@ -19,7 +19,7 @@ from typing import Any
 from invoke import Collection, Context, Exit, Task
 
 import benchctl
-from benchctl.choices import Choices, Watching
+from benchctl.choices import Choices, Watching, tell_what_is_not_done
 from benchctl.config.model import Benchmark
 from benchctl.errors import BenchctlError
 
@@ -45,9 +45,11 @@ class BenchmarkTask(Task[Any]):
 def collection(config: str | Path) -> Collection:
     """The tasks of one benchmark: run, list, show, and one per stage under `stages`.
 
-    config: relative to the file that calls this. A config with problems ends `inv` with those.
+    config: relative to the file that calls this, or to the current directory where no file does. A config with
+    problems ends `inv` with those.
     """
-    path = Path(sys._getframe(1).f_globals.get("__file__", ".")).resolve().parent / config
+    caller = sys._getframe(1).f_globals.get("__file__")
+    path = (Path(caller).resolve().parent if caller else Path.cwd()) / config
     with _ending_inv():
         benchmark = benchctl.load(path)
     made = Collection(_run_task(path), _list_task(benchmark), _show_task(benchmark))
@@ -124,6 +126,7 @@ def _run(choices: Choices) -> None:
         benchmark = choices.load()
         with Watching(quiet=False, verbose=False) as listeners:
             record = choices.run(benchmark, listeners)
+        tell_what_is_not_done(benchmark)
     if record.exit_code:
         raise Exit(code=record.exit_code)
 

@@ -15,7 +15,8 @@ from typing import NamedTuple
 ROOTS = ("hosts", "run", "case", "trial", "params", "vars", "stage")
 
 _WORD = r"[A-Za-z0-9_][A-Za-z0-9_-]*"
-_OURS = re.compile(rf"\{{\{{\s*(?P<name>(?:{'|'.join(ROOTS)})(?:\.{_WORD})*)\s*(?:\|\s*(?P<filter>\w+)\s*)?\}}\}}")
+NAME_PATTERN = rf"\{{\{{\s*(?P<name>(?:{'|'.join(ROOTS)})(?:\.{_WORD})*)\s*(?:\|\s*(?P<filter>\w+)\s*)?\}}\}}"
+_OURS = re.compile(NAME_PATTERN)
 _NEARLY_OURS = re.compile(rf"\{{\{{\s*(?:{'|'.join(ROOTS)})\s*(?:[.|][^{{}}\n]{{0,200}}\}}{{0,2}}|\}}\}})")
 _OTHER_ROOT = re.compile(rf"\{{\{{\s*(?P<root>{_WORD})(?P<rest>(?:\.{_WORD})+)\s*(?:\|\s*quote\s*)?\}}\}}")
 

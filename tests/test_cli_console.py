@@ -168,6 +168,27 @@ def test_init_touches_nothing_that_is_there(tmp_path: Path) -> None:
     assert files_in(tmp_path) == {"config.yaml"}
 
 
+def test_init_writes_through_no_link_that_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here/config.yaml").symlink_to(tmp_path / "elsewhere")
+    ended = benchctl_in(tmp_path, "init", "here")
+    assert (ended.code, ended.err.splitlines()[0]) == (2, "here/config.yaml is already there")
+    assert files_in(tmp_path) == {"here", "here/config.yaml"}
+
+
+def test_init_leaves_the_gitignore_of_a_project_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text("mine\n")
+    ended = benchctl_in(tmp_path, "init")
+    assert ended.code == 0
+    assert ended.out.splitlines() == [
+        "wrote config.yaml",
+        "wrote scripts/measure.sh",
+        "left .gitignore as it is",
+        "next: benchctl run",
+    ]
+    assert (tmp_path / ".gitignore").read_text() == "mine\n"
+
+
 def test_init_where_nothing_can_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     ended = benchctl_in(tmp_path, "init", "file/first")

@@ -129,6 +129,50 @@ def test_args_of_a_task_are_its_positional_arguments_as_text(tmp_path: Path) -> 
     assert (tmp_path / "results/run-001/logs/own.local.out").read_text() == "'for us' with '08'\n"
 
 
+NOISY = """\
+import os, subprocess, sys, threading
+from invoke import task
+print("at import")
+subprocess.run(["echo", "by a program at import"])
+
+@task
+def noise(context):
+    subprocess.run(["echo", "by a program"])
+    os.write(1, b"by its number\\n")
+    thread = threading.Thread(target=print, args=["by a thread"])
+    thread.start()
+    thread.join()
+"""
+
+
+def test_with_json_what_tasks_write_to_stdout_goes_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "tasks.py").write_text(NOISY)
+    config_in(tmp_path, "benchmark: {name: x}\nstages: [{name: own, task: noise}]\n")
+    for arguments, schema in {
+        ("run", "--json"): "benchctl/run@1",
+        ("run", "--dry-run", "--json"): "benchctl/plan@1",
+        ("validate", "--json"): "benchctl/validate@1",
+    }.items():
+        ended = benchctl_in(tmp_path, *arguments)
+        assert ended.json()["schema"] == schema
+        assert "at import\n" in ended.err
+        assert "by a program at import\n" in ended.err
+    said = benchctl_in(tmp_path, "run", "--json").err
+    assert all(f"{text}\n" in said for text in ("by a program", "by its number", "by a thread"))
+
+
+def test_wrong_tasks_are_the_problems_of_a_validate_document(tmp_path: Path) -> None:
+    config_in(tmp_path, "benchmark: {name: x}\nstages: [{name: a, task: b},\n {name: c, task: d}]\n")
+    ended = benchctl_in(tmp_path, "validate", "--json")
+    document = ended.json()
+    assert (ended.code, document["schema"]) == (2, "benchctl/validate@1")
+    assert [(problem["line"], problem["path"]) for problem in document["problems"]] == [
+        (2, "stages[0].task"),
+        (3, "stages[1].task"),
+    ]
+    assert benchctl_in(tmp_path, "validate").err.startswith("config.yaml:2: stages[0].task: there is no tasks.py")
+
+
 def test_the_commands_that_a_run_names_at_its_end_find_it_wherever_it_is_kept(tmp_path: Path) -> None:
     config_in(tmp_path)
     config_in(tmp_path, FAILING.replace("failing}", "failing, output_dir: other}"), "failing.yaml")
@@ -331,6 +375,27 @@ def test_a_dry_run_prints_the_warnings_of_the_config(tmp_path: Path) -> None:
         ended = benchctl_in(tmp_path, *arguments)
         assert ended.err.startswith("warning: config.yaml:1: hosts.db.password: others can read this file")
         assert "written out" not in ended.out + ended.err
+
+
+def test_a_dry_run_shows_given_variables_and_where_copies_go(tmp_path: Path) -> None:
+    output = "{name: o, remote_path: o.csv, local_path: '{{vars.to}}/{{run.id}}.csv'}"
+    stages = f"[{{name: a, command: 'true', env: {{K: v, L: w}}, outputs: {output}}}]"
+    config_in(tmp_path, f"benchmark: {{name: x}}\nvars: {{to: /var/tmp}}\nstages: {stages}\n")
+    arguments = ["run", "-n", "-e", "K=secret", "-e", "TOKEN=secret"]
+    text = benchctl_in(tmp_path, *arguments).out
+    assert "env      K: as given\n               L=w\n               TOKEN: as given\n" in text
+    assert "outputs  o: o.csv -> {{run.id}}.csv, and a copy to /var/tmp/{{run.id}}.csv\n" in text
+    (stage,) = benchctl_in(tmp_path, *arguments, "--json").json()["stages"]
+    assert stage["env"] == {"K": None, "L": "w", "TOKEN": None}
+    assert stage["outputs"][0]["copied_to"] == "/var/tmp/{{run.id}}.csv"
+    assert "secret" not in text
+
+
+def test_a_dry_run_says_what_is_not_drawn(tmp_path: Path) -> None:
+    schema = SMALL.replace("greeting.txt}]", "greeting.txt, data_schema: {a: {type: float}}}]")
+    config_in(tmp_path, schema + "plots: [{name: p, source: greeting, type: histogram, y: a}]\n")
+    said = "note: 1 plot of the config is not drawn: this version draws none yet\n"
+    assert benchctl_in(tmp_path, "run", "-n").err == said
 
 
 def test_a_dry_run_shows_no_secret(tmp_path: Path) -> None:

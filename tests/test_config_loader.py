@@ -114,7 +114,13 @@ def test_example_loads_as_written(config: Path) -> None:
 def test_no_secret_is_in_what_is_kept_or_shown(config: Path) -> None:
     benchmark = load(config)
     assert benchmark.secrets == {"hunter22", "phrase-1"}
-    for shown in (benchmark.text, repr(benchmark.document), repr(benchmark.hosts), repr(benchmark.secrets)):
+    for shown in (
+        benchmark.text,
+        repr(benchmark.document),
+        repr(benchmark.hosts),
+        repr(benchmark.secrets),
+        repr(benchmark),
+    ):
         assert "hunter22" not in shown
         assert "phrase-1" not in shown
     assert "key_password: '***', password: '***'}" in benchmark.text

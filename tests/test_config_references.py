@@ -190,6 +190,39 @@ def test_output_must_have_a_place_of_its_own(directory: Path, paths: dict[str, s
     assert complaints(directory, text) == [f"stages[0].outputs[1].{message}"]
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("{{vars.x}}", "../x", "'../x' leads out of the run's directory; remove '..' or write an absolute path"),
+        ("{{vars.x}}/y", "logs",
+         "'logs' is a folder that benchctl itself writes into the run; choose another local_path"),
+        ("{{vars.x}}", "first.csv",
+         "it would be kept as 'first.csv', where 'first' of line 5 is kept; choose another local_path"),
+        ("{{ vars.x | quote }}", "first.csv",
+         "it would be kept as 'first.csv', where 'first' of line 5 is kept; choose another local_path"),
+        ("{{vars.x}}", "", "'' is a directory; write the file's name as well"),
+        ("{{run.dir}}/x", "", "remove {{run.dir}}: without it the path is in the trial's directory there"),
+    ],
+)  # fmt: skip
+def test_a_path_is_checked_with_its_variables_filled_in(directory: Path, path: str, value: str, message: str) -> None:
+    first = {"name": "first", "remote_path": "/tmp/first.csv"}
+    second = {"name": "second", "remote_path": "/tmp/second.csv", "local_path": path}
+    text = command("x", outputs=[first, second]).replace("{d: 5s", f"{{x: '{value}', d: 5s")
+    assert complaints(directory, text) == [f"stages[0].outputs[1].local_path: {message}"]
+
+
+def test_an_absolute_path_from_a_variable_is_one(directory: Path) -> None:
+    outputs = [
+        {"name": "a", "remote_path": "/tmp/{{vars.file}}", "local_path": "{{vars.dir}}/a-{{run.id}}.csv"},
+        {"name": "b", "remote_path": "/tmp/{{vars.file}}"},
+    ]
+    text = command("x", outputs=outputs).replace("{d: 5s", "{dir: /var/tmp, file: x/y.csv, d: 5s")
+    assert complaints(directory, text) == []
+    a, b = load(directory / "config.yaml").stages[0].outputs
+    assert (a.is_copied, a.local_path, a.kept_as) == (True, "/var/tmp/a-{{run.id}}.csv", "a-{{run.id}}.csv")
+    assert (b.remote_path, b.kept_as) == ("/tmp/x/y.csv", "y.csv")
+
+
 def test_absolute_paths_are_kept_under_their_last_name_and_templates_stay(directory: Path) -> None:
     outputs = [
         {"name": "a", "remote_path": "/tmp/a", "local_path": "/var/tmp/a.csv"},

@@ -53,6 +53,49 @@ def test_later_key_of_a_stage_is_refused_not_ignored(tmp_path: Path, key: str) -
     assert complaints(tmp_path, with_stage(**{key: "1"})) == expected
 
 
+@pytest.mark.parametrize(("key", "meant"), [("metric", "metrics"), ("matix", "matrix"), ("trial", "trials")])
+def test_a_misspelled_later_section_is_told_as_that(tmp_path: Path, key: str, meant: str) -> None:
+    (complaint,) = complaints(tmp_path, with_stage() + f"{key}: []\n")
+    assert complaint.startswith(f"{key}: '{key}' is not a key of a config. {meant!r} is not supported yet. Keys: ")
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"command": None}, "command: 'command' has no value; give it one"),
+        ({"command": " "}, "command: 'command' is empty; give it a value"),
+        ({"health_check": {"type": "port", "target": ""}},
+         "health_check.target: 'target' is empty; give it a value"),
+    ],
+)  # fmt: skip
+def test_what_must_say_something_is_told_so(tmp_path: Path, keys: dict[str, Any], message: str) -> None:
+    assert complaints(tmp_path, with_stage(**keys)) == [f"stages[0].{message}"]
+
+
+def test_a_single_output_stage_or_plot_stands_for_a_list_of_one(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    text = """\
+benchmark: {name: x}
+stages:
+  name: a
+  command: echo {{stage.host}}
+  outputs: {name: o, remote_path: o.csv, data_schema: {v: {type: float}}}
+plots: {name: p, source: o, type: histogram, y: v}
+"""
+    path.write_text(text)
+    benchmark = load(path)
+    assert [stage.name for stage in benchmark.stages] == ["a"]
+    assert [output.name for output in benchmark.stages[0].outputs] == ["o"]
+    assert [plot.name for plot in benchmark.plots] == ["p"]
+    path.write_text(text.replace("o.csv", "o.csv, local_pth: x").replace("type: histogram", "type: pie"))
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert [(problem.line, problem.path) for problem in caught.value.problems] == [
+        (5, "stages[0].outputs[0].local_pth"),
+        (6, "plots[0].type"),
+    ]
+
+
 @pytest.mark.parametrize("key", ["on_bad_rows", "delimiter", "min_rows"])
 def test_later_key_of_an_output_is_refused_not_ignored(tmp_path: Path, key: str) -> None:
     output = {"name": "o", "remote_path": "o.csv", key: "1"}
@@ -77,11 +120,11 @@ def test_all_missing_keys_are_told(tmp_path: Path) -> None:
 
 
 def test_wrong_kinds_are_told_in_one_go(tmp_path: Path) -> None:
-    assert complaints(tmp_path, "benchmark: x\nhosts: [a]\nvars: x\nstages: {a: b}\nplots: p\n") == [
+    assert complaints(tmp_path, "benchmark: x\nhosts: [a]\nvars: x\nstages: s\nplots: p\n") == [
         "benchmark: must be a mapping of keys and values, not 'x'",
         "hosts: must be a mapping of keys and values, not a list",
         "vars: must be a mapping of keys and values, not 'x'",
-        "stages: must be a list, each item after '- ', not a mapping",
+        "stages: must be a list, each item after '- ', not 's'",
         "plots: must be a list, each item after '- ', not 'p'",
     ]
 
@@ -125,6 +168,10 @@ def test_every_bad_item_of_a_list_is_told(tmp_path: Path) -> None:
          "ip: 'bench@db' holds a user; write the user as username: and only the address here"),
         ({"ip": "10.0.0.5:22"}, "ip: '10.0.0.5:22' holds a port; write the port as port: and only the address here"),
         ({"ip": "a b"}, "ip: 'a b' is not an IP address or host name, such as 10.0.0.5 or db.example.org"),
+        ({"ip": "db:ssh"}, "ip: 'db:ssh' is not an IP address or host name, such as 10.0.0.5 or db.example.org"),
+        ({"ip": ":22"}, "ip: ':22' is not an IP address or host name, such as 10.0.0.5 or db.example.org"),
+        ({"ip": "10.0.0.5:"}, "ip: '10.0.0.5:' is not an IP address or host name, such as 10.0.0.5 or db.example.org"),
+        ({"ip": "1:2:3"}, "ip: '1:2:3' is not an IP address or host name, such as 10.0.0.5 or db.example.org"),
         ({"host_key": "strct"}, "host_key: must be accept-new, strict, off or a fingerprint SHA256:..., not 'strct'."
          " Did you mean 'strict'?"),
         ({"host_key": "SHA256:x"},

@@ -725,3 +725,20 @@ def test_paramiko_says_nothing_on_the_terminal(sshd: Sshd, keys: Keys, capfd: py
     failure_of(connection_to(sshd, keys.wrong))
     assert tuple(capfd.readouterr()) == ("", "")
     assert paramiko.__version__
+
+
+@pytest.mark.parametrize("address", ["::1", "fe80::1%eth0", "abc::def", "10.0.0.5", "user@x"])
+def test_an_address_is_taken_as_it_is(address: str) -> None:
+    connection = Connection(HostConfig("db", ip=address, username="bench", port=2222), config=fabric_config())
+    assert (connection.host, connection.port, connection.user) == (address, 2222, "bench")
+
+
+def test_a_host_is_reached_by_its_ipv6_address_and_a_port(make_sshd: MakeSshd, keys: Keys) -> None:
+    port = bed.free_port()
+    server = make_sshd(config=[f"ListenAddress [::1]:{port}"])
+    host = HostConfig("db", ip="::1", port=port, username=server.username, key_file=str(keys.plain.path))
+    connection = Connection(host, config=fabric_config())
+    try:
+        assert connection.run("echo hello", hide=True).stdout == "hello\n"
+    finally:
+        connection.close()

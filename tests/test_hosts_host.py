@@ -282,7 +282,22 @@ def test_ssh_config_that_can_not_be_read_is_a_config_error(isolated: Path) -> No
     path.write_text("Host a\nHashKnownHosts\n")
     with pytest.raises(ConfigError) as caught:
         user_ssh_config()
-    assert str(caught.value) == f"{path}: it can't be read: Unparsable line HashKnownHosts"
+    assert str(caught.value) == (
+        f"{path}:2: 'HashKnownHosts' is no setting; write a keyword and its value, as in Port 22"
+    )
+
+
+def test_every_line_of_ssh_config_that_makes_no_sense_is_told_with_its_place(isolated: Path) -> None:
+    (isolated / ".ssh").mkdir()
+    path, more = isolated / ".ssh" / "config", isolated / ".ssh" / "more"
+    path.write_text("Include more\nPort 99999\n  # Port x\n\nHost b\n  port=22\n")
+    more.write_text("Host a\n  Port abc\n")
+    with pytest.raises(ConfigError) as caught:
+        user_ssh_config()
+    assert str(caught.value).splitlines() == [
+        f"{more}:2: Port: must be a port from 1 to 65535, not 'abc'",
+        f"{path}:2: Port: must be a port from 1 to 65535, not '99999'",
+    ]
 
 
 def test_includes_that_include_themselves_come_to_an_end(isolated: Path) -> None:

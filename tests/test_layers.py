@@ -27,8 +27,9 @@ LAYERS = {  # what may be imported at run time from where; itself always
     "workflow": ("plan", "project_task", "runs", "hosts", "config", *BASE),
     "reports": ("runs", "config", *BASE),
     "scaffold": ("errors",),
-    "": ("plan", "workflow", "reports", "runs", "config", *BASE),  # benchctl/__init__.py, the API
-    "choices": ("", "reports", "errors", "units"),  # shared by the front ends
+    "given": ("names", "errors"),  # checks of the API and the front ends
+    "": ("given", "plan", "workflow", "reports", "runs", "config", *BASE),  # benchctl/__init__.py, the API
+    "choices": ("", "given", "reports", "errors", "units"),  # shared by the front ends
     "console": ("errors",),
     "cli": ("", "choices", "console", "scaffold", "reports", "runs", "config", *BASE),
     "tasks": ("", "choices", "reports", "runs", "config", *BASE),

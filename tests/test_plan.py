@@ -94,12 +94,80 @@ def test_a_plan_without_stages_is_refused(tmp_path: Path) -> None:
 def test_a_task_that_there_is_not_shows_before_anything_runs(tmp_path: Path) -> None:
     compiled(tmp_path)
     (tmp_path / "tasks.py").write_text("from invoke import task\n@task\ndef built(context): pass\n")
-    with pytest.raises(UsageError) as caught:
-        benchctl.compile_plan(benchctl.load(tmp_path / "config.yaml"))
-    assert caught.value.message == "stage 'own': tasks.py has no task 'build'. Tasks: built. Did you mean 'built'?"
+    assert task_problems(tmp_path) == [
+        "stages[2].task: tasks.py has no task 'build'. Tasks: built. Did you mean 'built'?"
+    ]
     (tmp_path / "tasks.py").unlink()
-    with pytest.raises(UsageError, match=r"stage 'own': there is no tasks.py in"):
+    assert task_problems(tmp_path) == [f"stages[2].task: there is no tasks.py beside the config, in {tmp_path}"]
+
+
+def task_problems(directory: Path) -> list[str]:
+    with pytest.raises(benchctl.ConfigError) as caught:
+        benchctl.compile_plan(benchctl.load(directory / "config.yaml"))
+    return [f"{problem.path}: {problem.text}" for problem in caught.value.problems]
+
+
+COUNTING = """
+from invoke import task
+print("loaded")
+@task
+def before(context, what): pass
+@task(pre=[before])
+def build(context, target, jobs="1"): pass
+@task
+def clean(context): pass
+"""
+
+
+def test_every_wrong_task_is_told_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tasks.py").write_text(COUNTING)
+    stages = ["task: bild", "args: [a]\n    task: clean", "task: clean", "task: build\n    args: [x]"]
+    lines = [f"  - name: s{i}\n    {text}" for i, text in enumerate(stages)]
+    (tmp_path / "config.yaml").write_text("benchmark: {name: x}\nstages:\n" + "\n".join(lines) + "\n")
+    with pytest.raises(benchctl.ConfigError) as caught:
+        benchctl.compile_plan(benchctl.load())
+    assert caught.value.message.splitlines() == [
+        "config.yaml:4: stages[0].task: tasks.py has no task 'bild'. Tasks: before, build, clean. "
+        "Did you mean 'build'?",
+        "config.yaml:7: stages[1].task: task 'clean' can't be called with these args: too many positional arguments; "
+        "after its context it takes nothing",
+        "config.yaml:11: stages[3].task: task 'before' can't be called with these args: missing a required argument: "
+        "'what'; after its context it takes what",
+    ]
+
+
+def test_tasks_py_is_executed_once_and_again_when_it_changed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    compiled(tmp_path)
+    text = "from invoke import task\nprint('loaded')\n@task\ndef build(context): pass\n"
+    (tmp_path / "tasks.py").write_text(text)
+    for _ in range(3):
         benchctl.compile_plan(benchctl.load(tmp_path / "config.yaml"))
+    assert capsys.readouterr() == ("", "loaded\n")
+    (tmp_path / "tasks.py").write_text(text + "# changed\n")
+    benchctl.compile_plan(benchctl.load(tmp_path / "config.yaml"))
+    assert capsys.readouterr() == ("", "loaded\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("raise SystemExit(3)", "SystemExit: 3"), ("import nowhere_at_all", "ModuleNotFoundError: No module named")],
+)
+def test_a_tasks_py_that_can_not_be_loaded_is_a_problem_of_its_stage(tmp_path: Path, text: str, reason: str) -> None:
+    compiled(tmp_path)
+    (tmp_path / "tasks.py").write_text(text)
+    (problem,) = task_problems(tmp_path)
+    assert problem.startswith(f"stages[2].task: tasks.py can't be loaded: {reason}")
+
+
+def test_a_tasks_py_of_a_folder_above_is_not_taken(tmp_path: Path) -> None:
+    (tmp_path / "tasks.py").write_text("raise SystemExit('executed')")
+    (tmp_path / "below").mkdir()
+    compiled(tmp_path / "below")
+    (tmp_path / "below/tasks.py").unlink()
+    assert "there is no tasks.py beside the config" in task_problems(tmp_path / "below")[0]
 
 
 def test_names_of_hosts_are_what_ssh_config_makes_of_them(tmp_path: Path, isolated: Path) -> None:
@@ -113,3 +181,15 @@ def test_names_of_hosts_are_what_ssh_config_makes_of_them(tmp_path: Path, isolat
     assert [names[f"hosts.db{end}"] for end in ("", ".ip", ".port", ".username")] == [
         "192.0.2.9", "192.0.2.9", "2222", "bench"
     ]  # fmt: skip
+
+
+def test_ssh_config_is_read_only_for_hosts_that_are_reached_over_ssh(tmp_path: Path, isolated: Path) -> None:
+    (isolated / ".ssh").mkdir(exist_ok=True)
+    (isolated / ".ssh" / "config").write_text("Port abc\n")
+    config = tmp_path / "config.yaml"
+    local = "benchmark: {name: x}\nstages: [{name: a, command: 'true'}]\n"
+    config.write_text(local)
+    benchctl.compile_plan(benchctl.load(config))
+    config.write_text(local + "hosts: {db: {ip: 10.0.0.5}}\n")
+    with pytest.raises(benchctl.ConfigError, match=r"config:1: Port: must be a port from 1 to 65535, not 'abc'"):
+        benchctl.compile_plan(benchctl.load(config))

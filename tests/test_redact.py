@@ -37,7 +37,20 @@ def test_a_secret_is_masked_as_the_usual_notations_write_it(written: str) -> Non
 
 def test_values_are_masked_in_depth_and_keep_their_shape() -> None:
     value = {"secret": ["a secret b", 1, None, {"k": ("secret",)}], "n": 1.5}
-    assert Redactor(["secret"]).value(value) == {"***": ["a *** b", 1, None, {"k": ["***"]}], "n": 1.5}
+    assert Redactor(["secret"]).value(value) == {"secret": ["a *** b", 1, None, {"k": ["***"]}], "n": 1.5}
+
+
+def test_what_stands_under_a_plain_key_is_no_secret() -> None:
+    value = {"status": "secret", "error": {"status": "secret", "text": "secret"}}
+    assert Redactor(["secret"]).value(value, {"status"}) == {
+        "status": "secret",
+        "error": {"status": "secret", "text": "***"},
+    }
+
+
+def test_what_is_to_be_kept_is_no_secret_but_a_secret_that_holds_it_is_one() -> None:
+    redactor = Redactor(["word", "x<word>"], keep="<.*?>")
+    assert redactor.text("word <word> x<word>") == "*** <word> ***"
 
 
 def test_without_secrets_values_pass_as_they_are() -> None:

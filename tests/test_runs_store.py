@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from benchctl.errors import RunNotFound, RunUnreadable, UsageError
 from benchctl.events import OUTPUT_LINES, WARNING, Event
 from benchctl.runs.store import (
     Journal,
+    NotPlain,
     NotWritten,
     RunDirectory,
     Store,
@@ -320,3 +322,40 @@ def test_output_dir_is_read_as_yaml_reads_it() -> None:
     for value in ("a", '"a b"', "'x'", "../up/there", "~/runs", "a#b", "a-b.c", "/abs/dir"):
         for text in (f"benchmark:\n  name: n\n  output_dir: {value}\n", f"benchmark: {{output_dir: {value}, name: n}}"):
             assert output_dir_in(text) == yaml.safe_load(text)["benchmark"]["output_dir"]
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "expected"),
+    [
+        ('{output_dir: "d\\x61ta"}', "data"),
+        ("{output_dir: &d data}", "data"),
+        ("\n  name: n\n  output_dir: >-\n    data\n", "data"),
+        ("\n  output_dir:\n    data\n", "data"),
+        ("\n  description: |\n    output_dir: nope\n  name: n\n", None),
+        ("\n  description: |\n    output_dir: nope\n  output_dir: data\n", "data"),
+        ('\n  description: "x\n\n  output_dir: nope\n  "\n  name: n\n', None),
+        ("{description: 'a, output_dir: nope', name: n}", None),
+        ("{tags: [a, output_dir], output_dir: data}", "data"),
+        ("\n  <<: &b {output_dir: data}\n", None),
+        ("\n  name: http://x\n  output_dir: data # here\n", "data"),
+        ("\n  name: n\n  output_dir: ''\n", None),
+        ("\n  name: n\n  output_dir: ~\n", None),
+        ("*b", None),
+        ("[[[ output_dir", None),
+    ],
+)
+def test_an_unusual_spelling_of_output_dir_is_left_to_yaml(benchmark: str, expected: str | None) -> None:
+    from benchctl.config import peek
+
+    text = f"benchmark: {benchmark}\n"
+    assert peek.output_dir_in(text) == expected
+    with contextlib.suppress(NotPlain):
+        assert output_dir_in(text) == expected
+
+
+def test_the_usual_spellings_need_no_yaml() -> None:
+    flow = "benchmark: {name: x, tags: [a, b], description: 'it''s', output_dir: data}  # one\nstages: []\n"
+    block = "# first\nbenchmark: # one\n\n  name: x\n  # output_dir: no\n  tags: [a]\n"
+    block += '  description: "a, b"\n  output_dir: data\n'
+    assert (output_dir_in(flow), output_dir_in(block)) == ("data", "data")
+    assert output_dir_in("benchmark:\n  description: |\n    anything\n  name: x\n") is None

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import sshd as bed
-from test_cli_console import BAD_CONFIG, FAILING, LIMIT_S, SMALL, Ended, config_in
+from test_cli_console import BAD_CONFIG, FAILING, LIMIT_S, SMALL, Ended, config_in, python_in
 
 TASKS = """\
 from invoke import Collection, task
@@ -90,6 +90,18 @@ def test_inv_run_runs_the_benchmark_and_keeps_it(project: Path) -> None:
     assert stages(project) == {"greet": "succeeded", "part": "skipped"}
 
 
+def test_inv_says_what_is_not_drawn(project: Path) -> None:
+    schema = SMALL.replace("greeting.txt}]", "greeting.txt, data_schema: {a: {type: float}}}]")
+    config_in(project, schema + "plots: [{name: p, source: greeting, type: histogram, y: a}]\n")
+    ended = inv(project, "bench.run")
+    assert ended.err.splitlines()[-1] == "note: 1 plot of the config is not drawn: this version draws none yet"
+
+
+def test_a_collection_made_where_there_is_no_file_looks_in_the_current_directory(project: Path) -> None:
+    code = "import benchctl.tasks as t; print(sorted(t.collection('config.yaml').task_names))"
+    assert python_in(project, code).out == "['list', 'run', 'show', 'stages.greet', 'stages.part']\n"
+
+
 def test_inv_of_one_stage_is_a_run_of_that_stage_alone(project: Path) -> None:
     assert inv(project, "bench.stages.part").code == 0
     assert stages(project) == {"greet": "skipped", "part": "succeeded"}
@@ -151,7 +163,11 @@ def test_a_config_with_problems_ends_inv_with_a_line_for_each(project: Path) -> 
         (["--set", "wrod=x"], "no variable is called 'wrod'. Variables: word. Did you mean 'word'?"),
         (["--set", "word"], "--set takes NAME=VALUE, not 'word'"),
         (["--skip", "gret"], "no stage is called 'gret'. Stages: greet, part. Did you mean 'greet'?"),
-        (["--env", "1A=x"], "-e: '1A' can't be the name of a variable: letters, digits and _ only"),
+        (
+            ["--env", "1A=x"],
+            "-e: '1A' can't be set; use letters, digits and _, not beginning with a digit or with "
+            "BENCHCTL_, which is ours",
+        ),
     ],
 )
 def test_an_option_that_makes_no_sense_ends_inv_with_one_line(

@@ -197,11 +197,11 @@ def test_two_outputs_that_only_a_run_shows_to_meet_are_refused(bench: Bench) -> 
     assert (record.path / "run-001.csv").read_text() == "a\n"
 
 
-@pytest.mark.parametrize("local_path", ["{{vars.x}}", "{{vars.x}}/y", "a/{{vars.x}}"])
+@pytest.mark.parametrize("local_path", ["{{case}}", "{{case}}..{{case}}/evil", "a/..{{case}}/..{{case}}/evil"])
 def test_a_name_never_leads_out_of_the_run(bench: Bench, local_path: str) -> None:
     bench.path("f").write_text("f")
     outputs = [{"name": "f", "remote_path": str(bench.path("f")), "local_path": local_path}]
-    record = bench.run(bench.stage("one", "true", outputs=outputs), config={"vars": {"x": "../../../evil"}})
+    record = bench.run(bench.stage("one", "true", outputs=outputs))
     assert "leads out of the run's directory" in failure_of(record)
     assert [path.name for path in bench.directory.rglob("*evil*")] == []
 
@@ -209,8 +209,8 @@ def test_a_name_never_leads_out_of_the_run(bench: Bench, local_path: str) -> Non
 @pytest.mark.parametrize("name", ["metadata.json", "trial.json", "events.ndjson", "config.yaml", "logs/x", "scripts/x"])
 def test_a_name_never_replaces_the_record(bench: Bench, name: str) -> None:
     bench.path("f").write_text("f")
-    outputs = [{"name": "f", "remote_path": str(bench.path("f")), "local_path": "{{vars.x}}"}]
-    record = bench.run(bench.stage("one", "true", outputs=outputs), config={"vars": {"x": name}})
+    outputs = [{"name": "f", "remote_path": str(bench.path("f")), "local_path": f"{{{{case}}}}{name}"}]
+    record = bench.run(bench.stage("one", "true", outputs=outputs))
     assert failure_of(record).endswith(f"{name} is a name that the run keeps its own record under")
 
 
@@ -248,13 +248,10 @@ def test_no_script_is_kept_through_a_planted_link(local: Bench) -> None:
 
 def test_a_file_in_the_way_of_a_folder_is_said(bench: Bench) -> None:
     outputs = [
-        {"name": "a", "remote_path": str(bench.path("f")), "local_path": "{{vars.a}}"},
-        {"name": "b", "remote_path": str(bench.path("f")), "local_path": "{{vars.b}}"},
+        {"name": "a", "remote_path": str(bench.path("f")), "local_path": "x"},
+        {"name": "b", "remote_path": str(bench.path("f")), "local_path": "{{case}}x/y"},
     ]
-    record = bench.run(
-        bench.stage("one", "echo f > f", cwd=str(bench.directory), outputs=outputs),
-        config={"vars": {"a": "x", "b": "x/y"}},
-    )
+    record = bench.run(bench.stage("one", "echo f > f", cwd=str(bench.directory), outputs=outputs))
     assert f"output 'b' can't be kept as {record.path}/x/y" in failure_of(record)
     assert output_of(record, "a").status == "collected"
 

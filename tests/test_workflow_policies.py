@@ -19,10 +19,10 @@ def test_a_stage_is_tried_again_as_often_as_it_may_be(bench: Bench) -> None:
     assert record.status == "succeeded"
     stage = stage_of(record, "flaky")
     assert (stage.attempt, stage.status, len(stage.earlier)) == (3, "succeeded", 2)
-    assert [attempt["hosts"][bench.alias]["exit_code"] for attempt in stage.earlier] == [1, 1]
+    assert [attempt.hosts[bench.alias].exit_code for attempt in stage.earlier] == [1, 1]
     assert [event["wait_s"] for event in bench.told("stage_retried")] == [0.01, 0.02]
     assert log(record, "flaky") == b"try 3\n"
-    assert (record.path / stage.earlier[0]["hosts"][bench.alias]["logs"]["out"]).read_text() == "try 1\n"
+    assert (record.path / stage.earlier[0].hosts[bench.alias].logs["out"]).read_text() == "try 1\n"
 
 
 def test_the_last_attempt_says_why_it_failed(bench: Bench) -> None:

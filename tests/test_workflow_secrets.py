@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 import sshd as bed
-from workflow_bed import Bench, journal, running
+from test_cli_console import benchctl_in
+from workflow_bed import Bench, error_of, journal, on_host, running
 
 import benchctl
 
@@ -116,3 +118,50 @@ def test_a_wrong_password_is_in_no_message(tmp_path: Path, sshd: bed.Sshd) -> No
     assert journal(record.path)[-1]["event"] == "run_finished"
     assert benchctl.find("latest", results=bench.results).status == "failed"
     assert os.path.exists(record.path / "config.yaml")
+
+
+@pytest.mark.parametrize("word", ["bench", "succeeded", "status", "failed", "local", "trials", "event", "greet"])
+def test_a_password_that_is_an_ordinary_word_leaves_the_record_as_it_is(tmp_path: Path, word: str) -> None:
+    hosts = {"vm": {"ip": "10.0.0.5", "username": "bench", "password": word}}
+    bench = Bench(tmp_path, "local", hosts)
+    stage = bench.stage("greet", f"echo {word}", outputs=[{"name": "status", "remote_path": "failed"}])
+    (tmp_path / "failed").write_text("x")
+    with running(bench.write(stage), bench.results) as run:
+        assert run.end() == 0
+    metadata = json.loads((bench.results / "run-001/metadata.json").read_text())
+    assert list(metadata)[:4] == ["format", "id", "uid", "benchmark"]
+    assert (metadata["status"], metadata["benchmark"]) == ("succeeded", "bench")
+    assert metadata["versions"]["benchctl"] == benchctl.__version__
+    (trial,) = metadata["trials"]
+    assert trial["status"] == "succeeded"
+    record = run.record()
+    assert (record.status, record.exit_code) == ("succeeded", 0)
+    assert on_host(record, "greet").command == "echo ***"
+    assert on_host(record, "greet").outputs[0].path == "failed"
+    assert {event["event"] for event in journal(record.path)} >= {"run_started", "stage_finished", "run_finished"}
+    assert journal(record.path)[-1]["status"] == "succeeded"
+    row = benchctl_in(tmp_path, "list", "--results", str(bench.results)).out.splitlines()[1]
+    assert row.split()[:3] == ["run-001", "succeeded", "bench"]
+    assert benchctl_in(tmp_path, "validate", str(record.path / "config.yaml")).code == 0
+
+
+def test_a_failed_run_with_an_ordinary_word_as_password_keeps_its_exit_code(tmp_path: Path) -> None:
+    hosts = {"vm": {"ip": "10.0.0.5", "username": "bench", "password": "command-failed"}}
+    bench = Bench(tmp_path, "local", hosts)
+    record = bench.run(bench.stage("fails", "echo command-failed >&2; exit 3"))
+    assert (record.status, record.exit_code, error_of(record).code) == ("failed", 1, "command-failed")
+    assert error_of(record).stderr == ("***",)
+
+
+def test_what_is_noted_with_a_run_is_masked_and_named_options_are_not(tmp_path: Path) -> None:
+    hosts = {"vm": {"ip": "10.0.0.5", "username": "bench", "password": "canary-1"}}
+    bench = Bench(tmp_path, "local", hosts)
+    config = bench.write(bench.stage("path", "echo {{vars.path}}"), vars={"path": "x"})
+    overrides = {"path": "a canary-1"}
+    benchmark = benchctl.load(config, overrides=overrides)
+    note = {"note": "canary-1", "tags": ["canary-1"], "overrides": overrides, "env": {"CANARY": "canary-1"}}
+    record = benchctl.run(benchmark, results=bench.results, **note)  # type: ignore[arg-type]
+    assert (record.note, record.tags, record.options["set"]) == ("***", ("***",), {"path": "a ***"})
+    assert record.options["env"] == ["CANARY"]
+    assert hits("canary-1", bench.results) == []
+    assert "canary-1" not in repr(record)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -194,7 +195,7 @@ def test_a_copy_that_cannot_be_written_leaves_no_part_behind(bench: Bench) -> No
 
 TASKS = """
 import os, sys, time
-from invoke import task, Exit
+from invoke import call, task, Exit
 
 @task
 def show(c):
@@ -221,6 +222,26 @@ def hangs(c):
 @task
 def deaf(c):
     time.sleep(8)
+
+@task
+def complains(c):
+    print("to stderr", file=sys.stderr)
+
+@task
+def prepare(c, what="all"):
+    c.run(f"echo prepare {what} $BENCHCTL_STAGE")
+
+@task
+def tidy(c):
+    print("tidy")
+
+@task(prepare)
+def other(c):
+    print("other")
+
+@task(pre=[other, call(prepare, "this")], post=[tidy])
+def whole(c, target):
+    print("whole", target)
 """
 
 
@@ -242,6 +263,19 @@ def test_what_a_task_prints_stays_out_of_our_own_stdout(bench: Bench, capsys: py
     with_tasks(bench).run(bench.stage("own", task="show"))
     print("ours")
     assert capsys.readouterr().out == "ours\n"
+
+
+def test_what_a_task_writes_to_stderr_reaches_its_log(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    record = with_tasks(bench).run(bench.stage("own", task="complains"))
+    print("ours", file=sys.stderr)
+    assert log(record, "own", "err") == b"to stderr\n"
+    assert capsys.readouterr().err == "ours\n"
+
+
+def test_a_task_runs_with_those_before_and_after_it_each_once(bench: Bench) -> None:
+    record = with_tasks(bench).run(bench.stage("own", task="whole", args=["x"]))
+    said = ["prepare all own", "other", "prepare this own", "whole x", "tidy"]
+    assert log(record, "own").decode().splitlines() == said
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 from benchctl.config.model import slug
 from benchctl.config.schema import Draft, Item
 from benchctl.config.yaml_file import Document, Place, path_text, shown
-from benchctl.template import did_you_mean
+from benchctl.template import did_you_mean, fill_known
 
 
 @dataclass
@@ -43,6 +43,10 @@ class References:
         given = stage.get("hosts", (stage.get("host", "local"),))
         hosts = tuple(self.draft.hosts) if given == ("all",) else given
         return tuple(host for host in hosts if host in self.known_hosts) or ("local",)
+
+    def with_variables(self, text: str) -> str:
+        """The text with the names of variables filled in; other names stay."""
+        return fill_known(text, {f"vars.{name}": value for name, value in self.draft.variables.items()})
 
     def problem(self, place: Place, sentence: str, *, needle: str = "") -> None:
         self.document.problem(place, sentence, needle=needle)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from benchctl.config import references, schema
+from benchctl.config.masking import exposed_passwords, masked
 from benchctl.config.model import (
     Benchmark,
     Column,
@@ -24,20 +23,14 @@ from benchctl.config.model import (
 from benchctl.config.schema import Draft, Item
 from benchctl.config.yaml_file import (
     Document,
-    Place,
-    Value,
-    masked_text,
-    masked_value,
-    path_text,
     read,
     unfit,
     yaml_files_in,
 )
 from benchctl.errors import ConfigError, Problem
-from benchctl.template import did_you_mean, names_in
+from benchctl.template import did_you_mean, fill_known, names_in
 
 DEFAULT_NAMES = ("config.yaml", "benchmark.yaml")
-_SECRET_KEYS = ("password", "key_password")
 
 
 def load(path: str | Path | None = None, *, overrides: Mapping[str, str] | None = None) -> Benchmark:
@@ -52,10 +45,10 @@ def load(path: str | Path | None = None, *, overrides: Mapping[str, str] | None 
         absolute = Path(os.path.abspath(os.path.expanduser(file)))
     except ValueError as error:
         raise ConfigError([Problem(str(file), 0, "", f"can't be read: {error}")]) from error
-    document = read(absolute, str(file))
+    document = read(absolute, str(file), schema.LISTS)
     draft = schema.draft(document)
     draft.variables.update(_overrides(document, draft, overrides or {}))
-    warnings = [*_exposed_passwords(document), *references.check(document, draft, absolute.parent)]
+    warnings = [*exposed_passwords(document), *references.check(document, draft, absolute.parent)]
     if document.problems:
         document.raise_problems()
     return _benchmark(document, draft, absolute, warnings)
@@ -91,62 +84,22 @@ def _override_flaw(name: str, value: str, variables: Mapping[str, str]) -> str |
     return unfit(value)
 
 
-# Secrets
-
-
-def _literal_secrets(document: Document) -> Iterator[tuple[Place, str]]:
-    """Where a password is written out in the file, in whole or in part."""
-    hosts = document.root.get("hosts") if isinstance(document.root, dict) else None
-    for alias, host in hosts.items() if isinstance(hosts, dict) else ():
-        for key in _SECRET_KEYS:
-            value = host.get(key) if isinstance(host, dict) else None
-            if isinstance(value, str) and not schema.ENVIRONMENT_NAME.fullmatch(value):
-                yield ("hosts", alias, key), value
-
-
-def _exposed_passwords(document: Document) -> list[str]:
-    """A warning for each password written out in a file that others can read."""
-    if not document.mode & (stat.S_IRGRP | stat.S_IROTH):
-        return []
-    cure = f"take it from the environment with ${{NAME}}, or chmod 600 {document.file}"
-    return [
-        f"{document.file}:{document.line(place)}: {path_text(place)}: others can read this file; {cure}"
-        for place, _ in _literal_secrets(document)
-    ]
-
-
-def _masked(document: Document) -> tuple[str, dict[str, Any]]:
-    """The file's text and its document without its secrets."""
-    literal = dict(_literal_secrets(document))
-    secrets = tuple(document.secrets | set(literal.values()))
-    spans = [document.mark(place) for place in literal]
-    root: Any = masked_value(_without(document.root, set(literal), ()), secrets)
-    return masked_text(document, spans, secrets), root
-
-
-def _without(value: Value, hidden: set[Place], place: Place) -> Value:
-    """A copy of a value with `***` at the hidden places."""
-    if place in hidden:
-        return "***"
-    if isinstance(value, dict):
-        return {key: _without(inner, hidden, (*place, key)) for key, inner in value.items()}
-    return value
-
-
 # From a draft that makes sense to the model
 
 
 def _benchmark(document: Document, draft: Draft, path: Path, warnings: list[str]) -> Benchmark:
-    text, masked_document = _masked(document)
+    text, masked_document = masked(document)
+    variables = {f"vars.{name}": value for name, value in draft.variables.items()}
     return Benchmark(
         **draft.benchmark.values,
         path=path,
+        file=document.file,
         text=text,
         sha256=document.sha256,
         document=masked_document,
         hosts=_hosts(document, draft, path.parent),
-        stages=tuple(_stage(document, stage, declared=tuple(draft.hosts)) for stage in draft.stages),
-        plots=tuple(_plot(document, plot) for plot in draft.plots),
+        stages=tuple(_stage(document, stage, variables, declared=tuple(draft.hosts)) for stage in draft.stages),
+        plots=tuple(_plot(document, plot, variables) for plot in draft.plots),
         vars=draft.variables,
         secrets=frozenset(document.secrets),
         warnings=tuple(warnings),
@@ -167,7 +120,7 @@ def _host(document: Document, alias: str, host: Item, directory: Path) -> HostCo
     return HostConfig(alias=alias, **values, line=document.line(host.place))
 
 
-def _stage(document: Document, stage: Item, declared: tuple[str, ...]) -> Stage:
+def _stage(document: Document, stage: Item, variables: Mapping[str, str], *, declared: tuple[str, ...]) -> Stage:
     """declared: the aliases that `all` stands for."""
     values = dict(stage.values)
     values["timeout_s"] = values.pop("timeout", None)
@@ -176,12 +129,14 @@ def _stage(document: Document, stage: Item, declared: tuple[str, ...]) -> Stage:
     values["is_spread"] = "hosts" in values
     given = values.get("hosts", (values.pop("host", "local"),))
     values["hosts"] = declared if given == ("all",) else given
-    values["outputs"] = tuple(_output(document, output) for output in values.pop("outputs", []))
+    values["outputs"] = tuple(_output(document, output, variables) for output in values.pop("outputs", []))
     if "health_check" in values:
         values["health_check"] = _health_check(document, values["health_check"])
     if "copy" in values:
         values["copy"] = _copy(values["copy"])
         values["hosts"] = (values["copy"].from_host,)
+    if "task" in values:
+        values["task_line"] = document.line(stage.at("task"))
     return Stage(slug=slug(values["name"]), **values, line=document.line(stage.place))
 
 
@@ -199,10 +154,12 @@ def _copy(copy: Item) -> Copy:
     return Copy(from_host, from_path, to_host, to_path)
 
 
-def _output(document: Document, output: Item) -> Output:
+def _output(document: Document, output: Item, variables: Mapping[str, str]) -> Output:
+    """Variables are filled in now: where it is kept, and whether it is copied out, depends on them."""
     values = dict(output.values)
+    values["remote_path"] = fill_known(values["remote_path"], variables)
     if "local_path" in values:
-        values["local_path"] = os.path.expanduser(values["local_path"])
+        values["local_path"] = os.path.expanduser(fill_known(values["local_path"], variables))
     if "data_schema" in values:
         values["data_schema"] = _data_schema(values["data_schema"])
     return Output(**values, line=document.line(output.place))
@@ -213,10 +170,10 @@ def _data_schema(data_schema: Item) -> DataSchema:
     return DataSchema(data_schema["format"], tuple(columns))
 
 
-def _plot(document: Document, plot: Item) -> Plot:
+def _plot(document: Document, plot: Item, variables: Mapping[str, str]) -> Plot:
     values = dict(plot.values)
     if "export_path" in values:
-        values["export_path"] = os.path.expanduser(values["export_path"])
+        values["export_path"] = os.path.expanduser(fill_known(values["export_path"], variables))
         suffix = PurePosixPath(values["export_path"]).suffix.lower().removeprefix(".")
         if suffix in ("png", "svg", "pdf"):
             values.setdefault("format", suffix)

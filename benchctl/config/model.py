@@ -140,6 +140,7 @@ class Stage:
     health_check: HealthCheck | None = None
     outputs: tuple[Output, ...] = ()
     line: int = 0
+    task_line: int = 0  # where its task stands, which is looked up later than the rest
 
     @property
     def kind(self) -> Literal["command", "script", "copy", "task"]:
@@ -178,7 +179,7 @@ class Plot:
         return self.export_path is not None and self.export_path.startswith("/")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Benchmark:
     """A whole config file, valid in itself: names are unique, references and templates resolve."""
 
@@ -196,7 +197,12 @@ class Benchmark:
     shell: str = "sh -c"
     output_dir: str = "results"
     secrets: frozenset[str] = frozenset()  # each a Secret: what no file, log line or process list may hold
+    file: str = ""  # the config file as the user named it
     warnings: tuple[str, ...] = ()  # what is allowed but unwise, each with its file and line
+
+    def __repr__(self) -> str:
+        """Without what its texts say: a secret may be among them."""
+        return f"<Benchmark {self.name!r} of {str(self.path)!r}: {len(self.stages)} stages>"
 
     @property
     def directory(self) -> Path:

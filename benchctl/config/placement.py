@@ -10,6 +10,7 @@ from benchctl.config.findings import References, check_slugs_differ, check_uniqu
 from benchctl.config.model import slug
 from benchctl.config.schema import Item
 from benchctl.config.yaml_file import Place, shown
+from benchctl.redact import MASK
 
 _OUR_FILES = ("metadata.json", "trial.json", "events.ndjson", "config.yaml")
 _OUR_FOLDERS = ("logs", "scripts", "plots", "trials")
@@ -25,8 +26,9 @@ def check_outputs(references: References) -> None:
     for output in references.draft.outputs():
         _check_remote_path(references, output)
         if "local_path" in output:
-            _check_local_path(references, output.at("local_path"), output["local_path"])
-            _check_not_ours(references, output.at("local_path"), output["local_path"], (*_OUR_FILES, *_OUR_FOLDERS))
+            place, path = output.at("local_path"), references.with_variables(output["local_path"])
+            _check_local_path(references, place, path)
+            _check_not_ours(references, place, path, (*_OUR_FILES, *_OUR_FOLDERS))
 
 
 def _check_folders_per_host(references: References, stage: Item) -> None:
@@ -38,7 +40,7 @@ def _check_folders_per_host(references: References, stage: Item) -> None:
             sentence = f"outputs from {shown(alias)} would go to {alias}/, which is benchctl's own; rename the host"
             references.problem(stage.at("hosts"), sentence)
     for output in stage["outputs"]:
-        path = output.get("local_path", "")
+        path = references.with_variables(output.get("local_path", ""))
         is_one = not path.startswith(("/", "~")) or "{{stage.host}}" in re.sub(r"\s", "", path)
         if not is_one and len(references.hosts_of(stage)) > 1:
             sentence = f"{shown(path)} would be written by every host; put {{{{stage.host}}}} into it"
@@ -46,9 +48,10 @@ def _check_folders_per_host(references: References, stage: Item) -> None:
 
 
 def _check_remote_path(references: References, output: Item) -> None:
-    path, place = output.get("remote_path"), output.at("remote_path")
-    if path is None:
+    place = output.at("remote_path")
+    if "remote_path" not in output:
         return
+    path = references.with_variables(output["remote_path"])
     if flaw := _not_one_file(path):
         references.problem(place, f"{shown(path)} {flaw}")
     elif "local_path" not in output and not references.document.is_bad(output.at("local_path")):
@@ -56,7 +59,7 @@ def _check_remote_path(references: References, output: Item) -> None:
 
 
 def _not_one_file(path: str) -> str | None:
-    if re.search(r"[*?\[]", path):
+    if re.search(r"[*?\[]", path.replace(MASK, "")):  # the kept copy of a config has it in a secret's place
         return "is a pattern (it holds *, ? or [), and patterns are not supported yet; name one file"
     return "is a folder, and folders are not supported yet; name one file" if path.endswith("/") else None
 
@@ -75,6 +78,9 @@ def _check_local_path(references: References, place: Place, path: str) -> None:
     """A path that stays in the trial's directory, or an absolute one; sane names in both."""
     if len(path) > MAX_PATH:
         references.problem(place, f"the path is longer than {MAX_PATH} characters; shorten it")
+        return
+    if re.match(r"\{\{\s*run\.dir\b", path):
+        references.problem(place, "remove {{run.dir}}: without it the path is in the trial's directory there")
         return
     plain = re.sub(r"\{\{.*?\}\}", "x", path)
     parts = plain.split("/")
@@ -114,7 +120,7 @@ def _check_not_ours(references: References, place: Place, path: str, ours: Itera
 
 
 def check_export_path(references: References, plot: Item) -> None:
-    place, path = plot.at("export_path"), plot["export_path"]
+    place, path = plot.at("export_path"), references.with_variables(plot["export_path"])
     _check_local_path(references, place, path)
     folders = [folder for folder in _OUR_FOLDERS if folder != "plots"]
     _check_not_ours(references, place, path, (*_OUR_FILES, *folders))
@@ -158,16 +164,23 @@ def _landings(references: References) -> Iterator[tuple[Item, str, str]]:
     for stage in references.draft.stages:
         folders = [f"{alias}/" for alias in references.hosts_of(stage)] if "hosts" in stage else [""]
         for output in stage.get("outputs", []):
-            if "local_path" in output:
-                yield from ((output, "local_path", folder + _kept_path(output["local_path"])) for folder in folders)
-            elif "remote_path" in output:
-                name = PurePosixPath(output["remote_path"]).name
-                yield from ((output, "remote_path", folder + name) for folder in folders)
+            key, path = _landing(references, output)
+            if key:
+                yield from ((output, key, folder + path) for folder in folders)
     for plot in references.draft.plots:
         if "export_path" in plot:
-            yield plot, "export_path", _kept_path(plot["export_path"], "plots/")
+            yield plot, "export_path", _kept_path(references.with_variables(plot["export_path"]), "plots/")
         elif "name" in plot:
             yield plot, "name", f"plots/{slug(plot['name'])}.{plot.get('format', 'png')}"
+
+
+def _landing(references: References, output: Item) -> tuple[str, str]:
+    """The key that says where an output is kept, and where that is; empty where both keys are missing."""
+    if "local_path" in output:
+        return "local_path", _kept_path(references.with_variables(output["local_path"]))
+    if "remote_path" in output:
+        return "remote_path", PurePosixPath(references.with_variables(output["remote_path"])).name
+    return "", ""
 
 
 def _kept_path(path: str, folder: str = "") -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from benchctl.config.commandline import args_flaw
 from benchctl.config.drawing import check_plots
 from benchctl.config.findings import References, check_slugs_differ, check_unique, listed
 from benchctl.config.naming import check_names_in_texts
@@ -80,6 +81,7 @@ def _check_stages(references: References) -> None:
         if "hosts" in stage:
             _check_spread(references, stage.at("hosts"), stage["hosts"])
         _check_companions(references, stage)
+        _check_args(references, stage)
         if "script" in stage:
             _check_script(references, stage.at("script"), stage["script"])
         if "copy" in stage:
@@ -192,6 +194,11 @@ def _check_companions(references: References, stage: Item) -> None:
             references.problem(stage.at(companion.key), companion.sentence)
 
 
+def _check_args(references: References, stage: Item) -> None:
+    if stage.get("args") and "command" in stage and (flaw := args_flaw(_sample(references, stage["command"]))):
+        references.problem(stage.at("args"), flaw)
+
+
 def _check_script(references: References, place: Place, script: str) -> None:
     """The script must be a readable file that names its interpreter."""
     if names_in(script):
@@ -260,8 +267,8 @@ def _check_health(references: References, health: Item) -> None:
 
 def _sample(references: References, text: str) -> str:
     """A text as it may look when filled in: variables by their values, other names by a 1 that fits anywhere."""
-    variables = {f"vars.{name}": value for name, value in references.draft.variables.items()}
-    return fill(text, {name.name: variables.get(name.name, "1") for name in names_in(text)})
+    text = references.with_variables(text)
+    return fill(text, {name.name: "1" for name in names_in(text)})
 
 
 def _port_flaw(target: str) -> str | None:

@@ -41,6 +41,7 @@ from benchctl.config.values import (
     user_name,
 )
 from benchctl.config.yaml_file import Document, Place, shown, unfit
+from benchctl.names import VARIABLE_NAME, VARIABLE_RULE
 from benchctl.template import closest, did_you_mean
 
 
@@ -88,6 +89,11 @@ class Noun(NamedTuple):
     def rank(self, error: Invalid) -> int:
         """Orders errors: those of given keys as they came, then missing keys (which come at random) as listed."""
         return self.key_names().index(str(error.path[0])) if isinstance(error, RequiredFieldInvalid) else -1
+
+    def hint_of_later(self, key: str) -> str:
+        """For a key that was probably meant to be one whose behaviour does not exist yet."""
+        meant = closest(key, [str(name) for name, check in self.schema.schema.items() if check is not_yet])
+        return f" {meant!r} is not supported yet." if meant else ""
 
     def key_names(self) -> list[str]:
         return [str(key) for key, check in self.schema.schema.items() if check not in (not_yet, not_over_ssh)]
@@ -238,6 +244,9 @@ PLOT = Noun(
 )
 
 
+LISTS = {("stages",), ("stages", "outputs"), ("plots",)}  # where a single mapping stands for a list of one
+
+
 def draft(document: Document) -> Draft:
     """The document's nouns with converted values; what is wrong is noted in the document and left out."""
     reader = _Reader(document)
@@ -262,10 +271,7 @@ class _NameRule(NamedTuple):
 _VAR_NAME = _NameRule(
     "[A-Za-z0-9_][A-Za-z0-9_-]*", "is not a name that {{vars.NAME}} can hold; use letters, digits, _ and -"
 )
-_ENV_NAME = _NameRule(
-    "(?!BENCHCTL_)[A-Za-z_][A-Za-z0-9_]*",
-    "can't be set; use letters, digits and _, not beginning with a digit or with BENCHCTL_, which is ours",
-)
+_ENV_NAME = _NameRule(VARIABLE_NAME, VARIABLE_RULE)
 _ALIAS = _NameRule(
     "[A-Za-z0-9][A-Za-z0-9_-]{0,99}",
     "is not a host's alias; use up to 100 letters, digits, - and _, beginning with a letter or digit",
@@ -309,7 +315,7 @@ class _Reader:
             if key not in misspelled:
                 self.document.missing((*place, key), f"{noun.name} needs {key!r}")
         elif error.error_message == "extra keys not allowed":
-            hint = did_you_mean(key, noun.key_names())
+            hint = did_you_mean(key, noun.key_names()) or noun.hint_of_later(key)
             sentence = f"{shown(key)} is not a key of {noun.name}.{hint} Keys: {', '.join(noun.key_names())}"
             self.document.problem((*place, key), sentence)
             self.document.bad.add((*place, closest(key, noun.key_names()) or key))

@@ -6,6 +6,7 @@ voluptuous' Invalid with a sentence, whose subject is the key when it begins wit
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -46,9 +47,12 @@ def any_text(value: Any) -> str:
 
 
 def command(value: Any) -> str:
+    """A text that may have many lines, and has something on them."""
+    if value is None:
+        raise Invalid("has no value; give it one")
     found = any_text(value)
     if not found.strip():
-        raise Invalid("is empty; give a command or remove the key")
+        raise Invalid("is empty; give it a value")
     return found
 
 
@@ -154,9 +158,18 @@ def address(value: Any) -> str:
         raise Invalid(f"{shown(found)} holds a user; write the user as username: and only the address here")
     if re.fullmatch(r"[^:\[\]]+:[0-9]+", found):
         raise Invalid(f"{shown(found)} holds a port; write the port as port: and only the address here")
-    if not re.fullmatch(r"[\w:][\w.:%-]*", found):
+    if not (_is_ipv6(found) if ":" in found else re.fullmatch(r"\w[\w.-]*", found)):
         raise Invalid(f"{shown(found)} is not an IP address or host name, such as 10.0.0.5 or db.example.org")
     return found
+
+
+def _is_ipv6(text: str) -> bool:
+    """Whether it is one, by itself or with a zone such as fe80::1%eth0."""
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return re.fullmatch(r"[\w.:%-]+", text) is not None
 
 
 def host_key(value: Any) -> str:

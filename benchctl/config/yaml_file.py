@@ -9,7 +9,7 @@ import hashlib
 import re
 import stat
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from benchctl.errors import ConfigError, Problem
+from benchctl.redact import Redactor
 from benchctl.template import did_you_mean
 
 Value = str | None | list[Any] | dict[str, Any]
@@ -34,6 +35,8 @@ _NULLS = ("", "~", "null", "Null", "NULL")
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "seq", "map")}
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _UNQUOTED_BRACES = re.compile(r"^\s*(?:- +)*(?:[^\s'\"#][^'\"#]*:\s+|- +)\{\{(?P<inside>[^{}]*)\}\}")
+_BRACES = re.compile(r"\{\{(?P<inside>[^{}]*)\}\}")
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
 class Mark(NamedTuple):
@@ -121,8 +124,8 @@ class Document:
         """Raise ConfigError with the problems in the order of their lines, each once, secrets masked."""
         found = dict.fromkeys((problem.line, problem.path, problem.text) for problem in self.problems)
         ordered = sorted(found, key=lambda problem: problem[0])
-        secrets = tuple(self.secrets)
-        raise ConfigError([Problem(self.file, line, path, masked(text, secrets)) for line, path, text in ordered])
+        mask = Redactor(self.secrets).text
+        raise ConfigError([Problem(self.file, line, path, mask(text)) for line, path, text in ordered])
 
 
 def path_text(place: Sequence[str | int]) -> str:
@@ -140,10 +143,11 @@ def shown(value: str) -> str:
     return repr(value if len(value) <= 60 else value[:60] + "...")
 
 
-def read(path: Path, file: str) -> Document:
+def read(path: Path, file: str, lists: Container[tuple[str, ...]] = ()) -> Document:
     """The document in a file. Raises ConfigError when there is none to speak of.
 
-    file: how the user named it, for messages.
+    file: how the user named it, for messages. lists: places, without their numbers, where a mapping stands for a list
+    of it alone.
     """
     data, mode = _bytes(path, file)
     document = Document(file, _text(data, file), hashlib.sha256(data).hexdigest(), mode=mode)
@@ -154,7 +158,7 @@ def read(path: Path, file: str) -> Document:
         kind = "a list" if isinstance(root, SequenceNode) else "a single text"
         line = document.line_at(root.start_mark.index)
         document.refuse(f"this is {kind}; a config is a mapping with keys such as benchmark: and stages:", line)
-    document.root = _Walk(document).value(root, ())
+    document.root = _Walk(document, lists).value(root, ())
     return document
 
 
@@ -255,8 +259,11 @@ def _sentence(document: Document, error: yaml.YAMLError) -> tuple[str, int]:
     opened_line = document.line_at(opened.index) if opened else line
     lines = document.text.split("\n")
     for number in (line, opened_line):
-        if braces := _UNQUOTED_BRACES.match(lines[number - 1]):
-            return _quote_braces(braces["inside"]), number
+        found = _UNQUOTED_BRACES.match(lines[number - 1])
+        if _LACKS_COMMA in str(error) and not found:
+            found = _BRACES.search(_QUOTED.sub("", lines[number - 1]))
+        if found:
+            return _quote_braces(found["inside"]), number
     if "\t" in re.match(r"[\s-]*", lines[line - 1])[0]:  # type: ignore[index]  # always matches
         return "a tab is used for indentation; YAML allows only spaces there", line
     problem = str(getattr(error, "problem", None) or error)
@@ -264,6 +271,7 @@ def _sentence(document: Document, error: yaml.YAMLError) -> tuple[str, int]:
 
 
 _NEVER_CLOSED = "found unexpected end of stream"
+_LACKS_COMMA = "expected ',' or"
 
 
 _IN_OUR_WORDS = (
@@ -274,10 +282,11 @@ _IN_OUR_WORDS = (
     ("but found another document", "a second document begins here; a config is one document, without --- inside"),
     ("could not find expected ':'", "the key on line {opened} has no ':' after it"),
     ("expected <block end>", "this does not belong to what began on line {opened}; check indentation and quotes"),
-    ("expected ',' or", "the list or mapping opened on line {opened} lacks a ',' or its closing bracket"),
+    (_LACKS_COMMA, "the list or mapping opened on line {opened} lacks a ',' or its closing bracket"),
     ("that cannot start any token", "a plain text can't begin so; put quotes around it"),
     ("sequence entries are not allowed", "a list can't begin here; put it on a line of its own"),
     ("expected '<document start>'", "this stands further to the left than what is above it; check the indentation"),
+    ("expected the node content", "a value is missing here; remove what is too much, or put quotes around a text"),
     ("duplicate anchor", "an anchor is defined twice"),
 )
 
@@ -300,8 +309,9 @@ def _quote_braces(inside: str) -> str:
 class _Walk:
     """Turns composed nodes into plain values, noting marks and problems in the document."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, lists: Container[tuple[str, ...]]) -> None:
         self.document = document
+        self.lists = lists
         self.count = 0
         self.open: list[Node] = []
 
@@ -324,7 +334,9 @@ class _Walk:
         if any(node is outer for outer in self.open):
             self.document.refuse("an alias stands inside what it stands for; remove it", line)
         if self.count > MAX_NODES:
-            self.document.refuse(f"the aliases of this file unfold into more than {MAX_NODES:,} values", line)
+            self.document.refuse(
+                f"the file holds more than {MAX_NODES:,} values, those of its aliases counted; shorten it", line
+            )
         if len(self.open) > MAX_DEPTH:
             self.document.refuse(f"this is nested more than {MAX_DEPTH} levels deep", line)
 
@@ -371,6 +383,8 @@ class _Walk:
 
     def _entry(self, key_node: Node, value_node: Node, place: Place) -> Value:
         self.document.marks[place] = Mark(self._line(key_node), 0, 0)
+        if isinstance(value_node, MappingNode) and tuple(part for part in place if isinstance(part, str)) in self.lists:
+            return [self.value(value_node, (*place, 0))]
         return self.value(value_node, place)
 
     def _key(self, node: Node, place: Place) -> str | None:
@@ -419,37 +433,3 @@ def unfit(text: str) -> str | None:
     if re.search("[\ud800-\udfff]", text):
         return "the text holds half a character (a lone surrogate); remove it"
     return None
-
-
-def masked_text(document: Document, spans: Iterable[Mark], secrets: Iterable[str]) -> str:
-    """The file's text with `***` for the given scalars and for every secret elsewhere."""
-    text = document.text
-    for mark in sorted(set(spans), key=lambda mark: mark.start, reverse=True):
-        source = text[mark.start : mark.end]
-        anchor = re.match(r"(?:[&!]\S*\s+)*", source)
-        kept = anchor[0] if anchor else ""
-        end = "\n" if source.endswith("\n") else ""
-        text = f"{text[: mark.start]}{kept}'***'{end}{text[mark.end :]}"
-    return masked(text, secrets)
-
-
-def masked(text: str, secrets: Iterable[str]) -> str:
-    """A text with `***` for every secret of four characters or more, also as YAML would escape it."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        for form in _forms(secret):
-            text = text.replace(form, "***")
-    return text
-
-
-def _forms(secret: str) -> list[str]:
-    forms = {secret, secret.replace("'", "''"), secret.replace("\\", "\\\\").replace('"', '\\"')}
-    return sorted((form for form in forms if len(secret) >= 4), key=len, reverse=True)
-
-
-def masked_value(value: Value, secrets: Sequence[str]) -> Value:
-    """A document's value, secrets masked in every text and key of it."""
-    if isinstance(value, Mapping):
-        return {masked(key, secrets): masked_value(inner, secrets) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [masked_value(inner, secrets) for inner in value]
-    return masked(value, secrets) if isinstance(value, str) else value

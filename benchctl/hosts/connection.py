@@ -89,6 +89,10 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
             _open_lock=threading.RLock(),
         )
 
+    def derive_shorthand(self, host_string: str) -> dict[str, Any]:
+        """Nothing is taken apart: a host of ours is an address and no more."""
+        return {"user": None, "host": host_string, "port": None}
+
     @property
     def place(self) -> str:
         """Where it leads, for messages: `db (10.0.0.5)` or `db (10.0.0.5:2201)`."""

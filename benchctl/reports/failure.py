@@ -6,6 +6,7 @@ import os
 import shlex
 from pathlib import Path
 
+from benchctl.config.peek import output_dir_in
 from benchctl.reports.text import clean, duration, pairs
 from benchctl.runs.record import Failure
 from benchctl.runs.store import results_root
@@ -55,7 +56,7 @@ def selector(run_id: str, kept: Path | str) -> str:
     if not (run_id and path):
         return run_id
     root, name = os.path.split(path)
-    if name == run_id and os.path.realpath(root) == os.path.realpath(results_root()):
+    if name == run_id and os.path.realpath(root) == os.path.realpath(results_root(parse=output_dir_in)):
         return run_id
     return path if "/" in path else f"./{path}"
 

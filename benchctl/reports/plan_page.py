@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
+from benchctl.config.commandline import with_args
 from benchctl.names import known_names
 from benchctl.redact import Redactor
 from benchctl.reports.text import clean, count, pairs
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
     from benchctl.plan import Plan
 
 
-def plan_text(plan: Plan) -> str:
-    """Hosts, then each stage with its command, what it waits for and what it brings home."""
-    document = plan_json(plan)
+def plan_text(plan: Plan, given: Collection[str] = ()) -> str:
+    """Hosts, then each stage with its command, what it waits for and what it brings home.
+
+    given: the names of the variables that the run is given.
+    """
+    document = plan_json(plan, given)
     of = count(len(document["stages"]), "stage")
     lines = [f"{clean(document['benchmark'])}: {len(plan.stages)} of {of}; nothing is run", ""]
     lines += [f"  host {clean(host['place'])}" for host in document["hosts"]]
@@ -31,47 +35,52 @@ def plan_text(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def plan_json(plan: Plan) -> dict[str, Any]:
+def plan_json(plan: Plan, given: Collection[str] = ()) -> dict[str, Any]:
     """The same for programs: `{"schema": "benchctl/plan@1", ..}`.
 
-    Names in the text are filled in; those that only a run knows, such as {{run.id}}, stay as they are.
+    Names in the text are filled in; those that only a run knows, such as {{run.id}}, stay as they are. A given
+    variable is null: its value is for the run alone.
     """
     benchmark = plan.benchmark
-    document = {
+    return {
         "schema": "benchctl/plan@1",
         "benchmark": benchmark.name,
         "config": str(benchmark.path),
         "hosts": [{"alias": alias, "place": host.place} for alias, host in plan.hosts.items()],
-        "stages": [_stage_json(plan, stage) for stage in benchmark.stages],
+        "stages": [_stage_json(plan, stage, given) for stage in benchmark.stages],
         "warnings": list(benchmark.warnings),
     }
-    masked: dict[str, Any] = Redactor(benchmark.secrets).value(document)
-    return masked
 
 
-def _stage_json(plan: Plan, stage: Stage) -> dict[str, Any]:
+def _stage_json(plan: Plan, stage: Stage, given: Collection[str]) -> dict[str, Any]:
     head = {"name": stage.name, "hosts": list(stage.hosts), "kind": stage.kind, "skipped": plan.skipped.get(stage.name)}
     if stage.name in plan.skipped:
         return head
-    names = known_names(plan.benchmark)
+    names, mask = known_names(plan.benchmark), Redactor(plan.benchmark.secrets).text
     if len(stage.hosts) == 1:
         names["stage.host"] = stage.hosts[0]
+
+    def filled(text: str) -> str:
+        return mask(fill_known(text, names))
+
     return head | {
-        stage.kind: _what(stage, names),
-        "env": {name: fill_known(value, names) for name, value in stage.env.items()},
-        "cwd": fill_known(stage.cwd, names) if stage.cwd else None,
+        stage.kind: mask(_what(stage, names)),
+        "env": {name: filled(value) for name, value in stage.env.items()}
+        | ({} if stage.copy else dict.fromkeys(given)),
+        "cwd": filled(stage.cwd) if stage.cwd else None,
         "timeout_s": stage.timeout_s,
         "background": stage.background,
         "retries": stage.retries,
         "always": stage.always,
         "continue_on_error": stage.continue_on_error,
         "scope": stage.scope,
-        "health_check": _check_json(stage.health_check, names) if stage.health_check else None,
+        "health_check": _check_json(stage.health_check, filled) if stage.health_check else None,
         "outputs": [
             {
                 "name": output.name,
-                "remote_path": fill_known(output.remote_path, names),
-                "kept_as": fill_known(output.kept_as, names),
+                "remote_path": filled(output.remote_path),
+                "kept_as": filled(output.kept_as),
+                "copied_to": filled(output.local_path) if output.local_path and output.is_copied else None,
             }
             for output in stage.outputs
         ],
@@ -85,7 +94,7 @@ def _what(stage: Stage, names: Mapping[str, str]) -> str:
         ends = f"{copy.from_host}:{copy.from_path} -> {copy.to_host}:{copy.to_path}"
         return fill_known(ends, names)
     first = stage.command or stage.script or stage.task or ""
-    return " ".join([fill_known(first, names), *(_word(fill_known(arg, names)) for arg in stage.args)])
+    return with_args(fill_known(first, names), (_word(fill_known(arg, names)) for arg in stage.args))
 
 
 def _word(text: str) -> str:
@@ -94,10 +103,10 @@ def _word(text: str) -> str:
     return text if shlex.quote(likely) == likely else shlex.quote(text)
 
 
-def _check_json(check: HealthCheck, names: Mapping[str, str]) -> dict[str, Any]:
+def _check_json(check: HealthCheck, filled: Callable[[str], str]) -> dict[str, Any]:
     return {
         "type": check.type,
-        "target": fill_known(check.target, names),
+        "target": filled(check.target),
         "timeout_s": check.timeout_s,
         "retries": check.retries,
     }
@@ -114,7 +123,7 @@ def _details(stage: Mapping[str, Any]) -> list[tuple[str, str]]:
         return []
     return [
         (stage["kind"], _block(stage[stage["kind"]])),
-        ("env", "\n".join(clean(f"{name}={_word(value)}") for name, value in stage["env"].items())),
+        ("env", "\n".join(_variable(name, value) for name, value in stage["env"].items())),
         ("cwd", clean(stage["cwd"] or "")),
         ("timeout", format_duration(stage["timeout_s"]) if stage["timeout_s"] else ""),
         ("goes on", "in the background" if stage["background"] else ""),
@@ -124,6 +133,10 @@ def _details(stage: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("ready", _ready(stage["health_check"]) if stage["health_check"] else ""),
         ("outputs", "\n".join(_output(output) for output in stage["outputs"])),
     ]
+
+
+def _variable(name: str, value: str | None) -> str:
+    return clean(f"{name}: as given" if value is None else f"{name}={_word(value)}")
 
 
 def _block(text: str) -> str:
@@ -136,4 +149,5 @@ def _ready(check: Mapping[str, Any]) -> str:
 
 
 def _output(output: Mapping[str, Any]) -> str:
-    return clean(f"{output['name']}: {output['remote_path']} -> {output['kept_as']}")
+    copy = f", and a copy to {output['copied_to']}" if output["copied_to"] else ""
+    return clean(f"{output['name']}: {output['remote_path']} -> {output['kept_as']}{copy}")

@@ -21,15 +21,24 @@ from benchctl.runs.store import EVENTS, METADATA, TRIAL, RunDirectory, time_text
 FORMAT = 1
 
 Read = Callable[[Any], Any]
+Mask = Callable[[str], str]
 
 
-def _key(read: Read, default: Any = None, write: Read = lambda value: value) -> Any:
+Plain = bool | tuple[str, ...]  # whether no secret is looked for in a value, or under which of its keys
+
+
+def _key(read: Read, default: Any = None, write: Read = lambda value: value, *, plain: Plain = False) -> Any:
     """A field that is a key of the JSON object; `default` stands for null and for a missing key."""
-    return field(default=default, metadata={"read": read, "write": write})
+    return field(default=default, metadata={"read": read, "write": write, "plain": plain})
 
 
-def _object() -> Any:
-    return field(default_factory=dict, metadata={"read": dict, "write": dict})
+def _name(default: Any = None) -> Any:
+    """A name or a state, by which other things are found: no secret is looked for in it."""
+    return _key(str, default, plain=True)
+
+
+def _object(*, plain: Plain = False) -> Any:
+    return field(default_factory=dict, metadata={"read": dict, "write": dict, "plain": plain})
 
 
 def _moment(value: str) -> datetime:
@@ -95,6 +104,23 @@ class Record:
         }
         return written | dict(self.extra)
 
+    def masked(self, mask: Mask) -> Self:
+        """The same with `mask` over every text that a user or a command may have said: all but keys and the plain."""
+        plain = {one.name: one.metadata.get("plain", False) for one in fields(self)}
+        return replace(self, **{name: _masked(getattr(self, name), mask, plain[name]) for name in plain})
+
+
+def _masked(value: Any, mask: Mask, plain: Plain = False) -> Any:
+    if plain is True:
+        return value
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, Record):
+        return value.masked(mask)
+    if isinstance(value, Mapping):
+        return {key: _masked(inner, mask, plain and key in plain) for key, inner in value.items()}
+    return type(value)(_masked(item, mask) for item in value) if isinstance(value, (list, tuple)) else value
+
 
 def _read(key: str, value: Any, read: Read) -> Any:
     try:
@@ -111,16 +137,16 @@ class Failure(Record):
     on its other hosts.
     """
 
-    code: str = _key(str, "")
+    code: str = _name("")
     message: str = _key(str, "")
-    stage: str | None = _key(str)
-    host: str | None = _key(str)
+    stage: str | None = _name()
+    host: str | None = _name()
     hint: str = _key(str, "")
     command: str | None = _key(str)
     exit_code: int | None = _key(int)
-    signal: str | None = _key(str)
+    signal: str | None = _name()
     stderr: tuple[str, ...] = _texts()
-    others: Mapping[str, Any] = _object()
+    others: Mapping[str, Any] = _object(plain=True)
 
 
 _FAILURE: dict[str, Read] = {"read": Failure.from_json, "write": lambda value: value and value.to_json()}
@@ -130,24 +156,24 @@ _FAILURE: dict[str, Read] = {"read": Failure.from_json, "write": lambda value: v
 class HostRecord(Record):
     """A host as it was used, with the facts gathered there."""
 
-    ip: str | None = _key(str)
+    ip: str | None = _name()
     port: int | None = _key(int)
-    username: str | None = _key(str)
-    address: str | None = _key(str)
-    host_key: str | None = _key(str)
-    facts: Mapping[str, Any] = _object()
+    username: str | None = _name()
+    address: str | None = _name()
+    host_key: str | None = _name()
+    facts: Mapping[str, Any] = _object(plain=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class OutputRecord(Record):
     """A file brought home, or missed: collected | missing | failed. `path` is in the trial's."""
 
-    name: str = _key(str, "")
+    name: str = _name("")
     remote_path: str = _key(str, "")
-    path: str | None = _key(str)
+    path: str | None = _name()  # a file that is there by that name
     bytes: int | None = _key(int)
-    sha256: str | None = _key(str)
-    status: str = _key(str, "")
+    sha256: str | None = _name()
+    status: str = _name("")
     reason: str | None = _key(str)
     duration_s: float | None = _key(_number)
 
@@ -156,18 +182,18 @@ class OutputRecord(Record):
 class StageOnHost(Record):
     """What a stage did on one of its hosts."""
 
-    status: str = _key(str, "not_started")
+    status: str = _name("not_started")
     command: str | None = _key(str)
     cwd: str | None = _key(str)
     background: bool = _key(bool, False)
     pid: int | None = _key(int)
     exit_code: int | None = _key(int)
-    signal: str | None = _key(str)
+    signal: str | None = _name()
     started: datetime | None = field(default=None, metadata=_TIME)
     finished: datetime | None = field(default=None, metadata=_TIME)
     duration_s: float | None = _key(_number)
-    logs: Mapping[str, Any] = _object()
-    health_check: Mapping[str, Any] | None = _key(dict)
+    logs: Mapping[str, Any] = _object(plain=True)
+    health_check: Mapping[str, Any] | None = _key(dict, plain=("type",))
     outputs: tuple[OutputRecord, ...] = _records(OutputRecord)
     left_behind: tuple[Any, ...] = _key(tuple, (), list)
     error: Failure | None = field(default=None, metadata=_FAILURE)
@@ -181,23 +207,27 @@ class StageRecord(Record):
     class writes them.
     """
 
-    name: str = _key(str, "")
-    kind: str = _key(str, "command")
-    status: str = _key(str, "not_started")
+    name: str = _name("")
+    kind: str = _name("command")
+    status: str = _name("not_started")
     attempt: int = _key(int, 1)
     start_skew_s: float | None = _key(_number)
     hosts: Mapping[str, StageOnHost] = _records_by_name(StageOnHost)
-    earlier: tuple[Any, ...] = _key(tuple, (), list)
+    earlier: tuple[StageRecord, ...] = _key(
+        lambda value: tuple(StageRecord.from_json(item) for item in value),
+        (),
+        lambda value: [item.to_json() for item in value],
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrialRecord(Record):
     """One trial. Its stages are in trial.json, so they are empty after a glance."""
 
-    case: str | None = _key(str)
+    case: str | None = _name()
     trial: int = _key(int, 1)
-    directory: str = _key(str, ".")
-    status: str = _key(str, "")
+    directory: str = _name(".")
+    status: str = _name("")
     started: datetime | None = field(default=None, metadata=_TIME)
     finished: datetime | None = field(default=None, metadata=_TIME)
     duration_s: float | None = _key(_number)
@@ -225,22 +255,22 @@ class TrialRecord(Record):
 class RunRecord(Record):
     """One run. `path` is its directory; it is not part of the JSON."""
 
-    id: str = _key(str, "")
-    uid: str = _key(str, "")
-    benchmark: str = _key(str, "")
+    id: str = _name("")
+    uid: str = _name("")
+    benchmark: str = _name("")
     description: str = _key(str, "")
     tags: tuple[str, ...] = _texts()
     note: str = _key(str, "")
-    status: str = _key(str, "running")
+    status: str = _name("running")
     started: datetime | None = field(default=None, metadata=_TIME)
     finished: datetime | None = field(default=None, metadata=_TIME)
     duration_s: float | None = _key(_number)
-    writer: Mapping[str, Any] = _object()
-    config: Mapping[str, Any] = _object()
-    options: Mapping[str, Any] = _object()
+    writer: Mapping[str, Any] = _object(plain=True)
+    config: Mapping[str, Any] = _object(plain=True)  # its document is masked where it is read
+    options: Mapping[str, Any] = _object(plain=("env", "skip", "only_stage"))
     hosts: Mapping[str, HostRecord] = _records_by_name(HostRecord)
-    git: Mapping[str, Any] | None = _key(dict)
-    versions: Mapping[str, Any] = _object()
+    git: Mapping[str, Any] | None = _key(dict, plain=True)
+    versions: Mapping[str, Any] = _object(plain=True)
     trials: tuple[TrialRecord, ...] = _key(
         lambda value: tuple(TrialRecord.from_json(item) for item in value),
         (),

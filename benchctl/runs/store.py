@@ -12,7 +12,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -301,9 +301,15 @@ class Store:
         return f"Newest {'are' if len(names) > 1 else 'is'} {', '.join(names)}."
 
 
-def results_root(option: Path | str | None = None) -> Path:
-    """Where runs are kept: the option, BENCHCTL_RESULTS, output_dir of ./config.yaml, ./results."""
-    given = option or os.environ.get("BENCHCTL_RESULTS") or _configured_output_dir()
+ParseOutputDir = Callable[[str], str | None]
+
+
+def results_root(option: Path | str | None = None, parse: ParseOutputDir = lambda _: None) -> Path:
+    """Where runs are kept: the option, BENCHCTL_RESULTS, output_dir of ./config.yaml, ./results.
+
+    parse: gives the output_dir of a config's text that is written in an unusual way.
+    """
+    given = option or os.environ.get("BENCHCTL_RESULTS") or _configured_output_dir(parse)
     return Path(os.path.expanduser(given or "results"))
 
 
@@ -455,38 +461,71 @@ def _patient_lock(directory: Path) -> Iterator[None]:
         os.close(file)
 
 
-def _configured_output_dir() -> str | None:
+def _configured_output_dir(parse: ParseOutputDir) -> str | None:
     """`benchmark: output_dir:` of the config file in the current directory, if there is one."""
     for name in CONFIG_NAMES:
         try:
-            return output_dir_in(Path(name).read_text("utf-8-sig"))
+            text = Path(name).read_text("utf-8-sig")
         except FileNotFoundError:
             continue
         except (OSError, ValueError):
             return None
+        try:
+            return output_dir_in(text)
+        except NotPlain:
+            return parse(text)
     return None
 
 
-_BENCHMARK = re.compile(r"^([\"']?)benchmark\1[ \t]*:(.*(?:\n(?:[ \t#].*)?)*)", re.MULTILINE)
-_OUTPUT_DIR = re.compile(
-    r"""(?:^[ \t]+|[{,]\s*)(["']?)output_dir\1[ \t]*:[ \t]+
-        (?:"(?P<double>[^"\\\n]*)" | '(?P<single>(?:[^'\n]|'')*)'
-        | (?P<plain>[^\s\#"'&*!|>{\[%@`][^\n]*))""",
-    re.MULTILINE | re.VERBOSE,
-)
+class NotPlain(Exception):
+    """A text that only a YAML parser understands."""
+
+
+_VALUE = r"""(?:"[^"\\\n]*" | '(?:[^'\n]|'')*' | \[[^\[\]{}"'\#\n]*\]
+    | [\w./~$](?:[^\#:,\[\]{}\n]|(?<=\S)[\#:](?=\S))*)"""
+_ENTRY = rf"""["']?(?P<key>\w+)["']?[ \t]*:(?:[ \t]+(?P<value>{_VALUE}))?"""
+_LINE = re.compile(rf"(?P<indent>[ ]+){_ENTRY}[ \t]*(?:[ \t]\#.*)?", re.VERBOSE)
+_FLOW = re.compile(rf"\s*{_ENTRY}\s*(?:,|\Z)", re.VERBOSE)
+_BENCHMARK = re.compile(r"^[\"']?benchmark[\"']?[ \t]*:(.*(?:\n(?:[ \t#].*)?)*)", re.MULTILINE)
 
 
 def output_dir_in(text: str) -> str | None:
-    """The output_dir that a config file's text gives; None when it gives none.
+    """The output_dir that a config file's text gives; None when it gives none. Raises NotPlain.
 
-    A reader of this one key, in block and in flow style: looking at old runs needs no YAML parser,
-    which takes longer to import than the list takes to print.
+    A reader of this one key where a config is written as most are: looking at old runs needs no YAML parser, which
+    takes longer to import than the list takes to print.
     """
-    benchmark = _BENCHMARK.search(text)
-    found = _OUTPUT_DIR.search(benchmark[2]) if benchmark else None
-    if not found:
+    if "output_dir" not in text:
         return None
-    if found["plain"]:
-        flow = benchmark is not None and benchmark[2].lstrip().startswith("{")
-        return re.split(r"[,}]|\s#" if flow else r"\s#", found["plain"])[0].strip() or None
-    return (found["double"] or (found["single"] or "").replace("''", "'")) or None
+    benchmarks = _BENCHMARK.findall(text)
+    if len(benchmarks) != 1:
+        raise NotPlain
+    body = re.sub(r"\n(?:[ \t]*(?:#.*)?(?:\n|\Z))+", "\n", benchmarks[0]).rstrip("\n")
+    flow = re.fullmatch(r"\s*\{([^{}]*)\}[ \t]*(?:#.*)?\s*", body)
+    entries = _flow_entries(flow[1]) if flow else _block_entries(body)
+    return _unquoted(entries.get("output_dir") or "")
+
+
+def _flow_entries(inside: str) -> dict[str, str | None]:
+    found = list(_FLOW.finditer(inside))
+    if "".join(match[0] for match in found) != inside.rstrip():
+        raise NotPlain
+    return {match["key"]: match["value"] for match in found}
+
+
+def _block_entries(body: str) -> dict[str, str | None]:
+    head, *lines = body.split("\n")
+    found = [_LINE.fullmatch(line) for line in lines]
+    if head.partition("#")[0].strip() or len({match and match["indent"] for match in found}) > 1 or None in found:
+        raise NotPlain
+    return {match["key"]: match["value"] for match in found if match}
+
+
+def _unquoted(value: str) -> str | None:
+    if value.startswith("["):
+        raise NotPlain
+    if value[:1] == "'":
+        return value[1:-1].replace("''", "'") or None
+    if value[:1] == '"':
+        return value[1:-1] or None
+    return None if value.strip() in ("", "~", "null", "Null", "NULL") else value.strip()

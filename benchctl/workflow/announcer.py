@@ -30,7 +30,7 @@ class Announcer:
         self.warnings: list[str] = []
 
     def __call__(self, kind: str, **data: Any) -> None:
-        event = Event(kind, data=self._redactor.value(data))
+        event = Event(kind, data=self._redactor.value(data, events.PLAIN))
         if kind == events.WARNING and len(self.warnings) < FLAGS_KEPT:
             self.warnings.append(str(event.data["text"]))
         try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from benchctl import events
+from benchctl.config.commandline import with_args
 from benchctl.config.model import Stage
 from benchctl.hosts.health import Probe
 from benchctl.hosts.host import Host
@@ -122,7 +123,7 @@ class Preparation:
         if stage.task:
             return described(stage.task, args)
         first = fill(stage.command, self.names) if stage.command else shlex.quote(self._send_script())
-        return " ".join([first, *map(shlex.quote, args)])
+        return with_args(first, map(shlex.quote, args))
 
     # Logs
 

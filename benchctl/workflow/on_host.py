@@ -209,7 +209,7 @@ class HostRun:
             stderr=lines,
         )
         self.raised = error
-        self.error = Failure.from_json(self._around.redactor.value(failure.to_json()))
+        self.error = failure.masked(self._around.redactor.text)
 
     # After it is complete
 

@@ -87,7 +87,7 @@ class _Run:
     def begin(self) -> None:
         """Keep what is known before anything is touched."""
         benchmark = self._plan.benchmark
-        self._directory.save_text("config.yaml", self._redactor.text(benchmark.text))
+        self._directory.save_text("config.yaml", benchmark.text)
         self._write()
         self._reserve.take()
         self._announce(
@@ -170,7 +170,7 @@ class _Run:
             failure = Failure(
                 code="bug", message=f"benchctl made a mistake of its own: {type(error).__name__}: {error}"
             )
-        return Failure.from_json(self._redactor.value(failure.to_json()))
+        return failure.masked(self._redactor.text)
 
     def close_hosts(self) -> None:
         """Let go of all hosts at once; one that does not answer any more is not waited for long."""
@@ -200,7 +200,7 @@ class _Run:
     def _first_record(self) -> RunRecord:
         benchmark = self._plan.benchmark
         config = {"path": str(benchmark.path), "sha256": benchmark.sha256, "document": dict(benchmark.document)}
-        return RunRecord(
+        record = RunRecord(
             id=self._directory.id,
             uid=facts.new_uid(),
             benchmark=benchmark.name,
@@ -216,9 +216,10 @@ class _Run:
             versions=facts.versions(),
             path=self._directory.path,
         )
+        return record.masked(self._redactor.text)
 
     def _write(self) -> None:
-        self._directory.write_metadata(self._redactor.value(self._record.to_json()))
+        self._directory.write_metadata(self._record.masked(self._redactor.text).to_json())
 
     def _stop_if_asked(self) -> None:
         if self.stopping.is_asked:

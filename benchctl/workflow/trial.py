@@ -357,11 +357,11 @@ class TrialRun:
             error=self._error,
             stages=self._stage_records(),
         )
-        return TrialRecord.from_json(self._around.redactor.value(record.to_json()))
+        return record.masked(self._around.redactor.text)
 
     def _stage_record(self, run: StageRun) -> StageRecord:
-        earlier = [attempt.record().to_json() for attempt in self._earlier if attempt.stage is run.stage]
-        return replace(run.record(), earlier=tuple(earlier))
+        earlier = tuple(attempt.record() for attempt in self._earlier if attempt.stage is run.stage)
+        return replace(run.record(), earlier=earlier)
 
     def _stage_records(self) -> tuple[StageRecord, ...]:
         """Every stage in the config's order, those that were skipped among them."""
