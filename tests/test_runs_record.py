@@ -94,7 +94,17 @@ PLACE: dict[str, Any] = {
 }
 TRIAL: dict[str, Any] = SUMMARY | {
     "format": 1,
-    "stages": [{"name": "load", "kind": "command", "status": "succeeded", "hosts": {"db": PLACE}}],
+    "stages": [
+        {
+            "name": "load",
+            "kind": "command",
+            "status": "succeeded",
+            "attempt": 1,
+            "start_skew_s": None,
+            "hosts": {"db": PLACE},
+            "earlier": [],
+        }
+    ],
 }
 
 DYING = """if 1:

@@ -27,7 +27,10 @@ _DATA_SCHEMA = ("stages", "outputs", "data_schema")
 _PLAIN = {
     ("benchmark",): {"name"},
     ("hosts",): {"ip", "username", "port", "gateway", "address", "connect_timeout", "host_key"},
-    ("stages",): {"name", "host", "script", "task", "timeout", "background", "may_exit", "skip"},
+    ("stages",): {
+        *("name", "host", "hosts", "script", "task", "timeout", "background", "may_exit", "skip"),
+        *("retries", "backoff", "always", "continue_on_error", "scope"),
+    },
     ("stages", "health_check"): {"type", "timeout", "retries", "interval", "status", "must_start"},
     ("stages", "outputs"): {"name", "optional", "collect"},
     ("plots",): {"name", "source", "type", "x", "y", "aggregation", "format"},
