@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shlex
 import subprocess
 import threading
@@ -14,7 +15,7 @@ from workflow_bed import Bench, journal, running
 
 import benchctl
 
-CANARY = "CANARY-9f3'\"$x y"
+CANARY = f"{secrets.token_hex(8)}'\"$x y"  # its first ten characters are this session's alone: hits are never another's
 
 
 def hits(secret: str, *places: Path) -> list[str]:
