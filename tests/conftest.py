@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -14,6 +13,9 @@ from typing import Any
 import pytest
 import sshd as bed
 from workflow_bed import bench, local  # noqa: F401  fixtures of the workflow's tests
+
+from benchctl.errors import RunUnreadable
+from benchctl.runs.store import RunDirectory
 
 MakeSshd = Callable[..., bed.Sshd]
 SURVIVORS_S = 20.0  # only for a machine under load: what goes is gone at once
@@ -141,8 +143,8 @@ def _run_uids(directories: tuple[Path, ...]) -> Iterator[str]:
     for directory in directories:
         for path in directory.rglob("metadata.json"):
             try:
-                uid = json.loads(path.read_text())["uid"]
-            except (OSError, ValueError, KeyError, TypeError):
+                uid = RunDirectory(path.parent).read_metadata().get("uid")
+            except RunUnreadable:
                 continue
             if isinstance(uid, str):
                 yield uid
