@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
 import sshd as bed
 from workflow_bed import bench, local  # noqa: F401  fixtures of the workflow's tests
 
+from benchctl.errors import RunUnreadable
+from benchctl.runs.store import RunDirectory
+
 MakeSshd = Callable[..., bed.Sshd]
-SURVIVORS_S = 3.0
+SURVIVORS_S = 20.0  # only for a machine under load: what goes is gone at once
 
 
 def _missing_openssh() -> str:
@@ -29,10 +32,19 @@ def _missing_openssh() -> str:
 
 
 def pytest_configure() -> None:
-    """What the tests start obeys Ctrl-C and SIGHUP, also where `nohup` or a shell's `&` has the tests ignore them."""
-    for number in (signal.SIGINT, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_IGN:
-            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    """SIGTERM and SIGHUP end a session as Ctrl-C does: its users, servers and folders are taken away first.
+
+    What the tests start obeys all three, also where `nohup` or a shell's `&` has the tests ignore them.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end_session)
+
+
+def _end_session(number: int, frame: FrameType | None) -> None:
+    for again in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(again, lambda *_: None)  # `timeout` sends it twice; what is taken away is taken away whole
+    raise KeyboardInterrupt
 
 
 @pytest.fixture(scope="session")
@@ -80,6 +92,13 @@ def make_sshd(keys: bed.Keys) -> Iterator[MakeSshd]:
         server.close()
 
 
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port that refuses connections for as long as the test lasts."""
+    with bed.closed_port() as port:
+        yield port
+
+
 @pytest.fixture(scope="session")
 def password_user(_openssh: None) -> Iterator[bed.PasswordUser]:
     """A system user that can log in with a password on any of our servers."""
@@ -124,8 +143,8 @@ def _run_uids(directories: tuple[Path, ...]) -> Iterator[str]:
     for directory in directories:
         for path in directory.rglob("metadata.json"):
             try:
-                uid = json.loads(path.read_text())["uid"]
-            except (OSError, ValueError, KeyError, TypeError):
+                uid = RunDirectory(path.parent).read_metadata().get("uid")
+            except RunUnreadable:
                 continue
             if isinstance(uid, str):
                 yield uid

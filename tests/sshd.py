@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -27,8 +28,8 @@ NEEDS_SSHD = (
     "these tests need OpenSSH's server: apt-get install openssh-server (Debian/Ubuntu), "
     "dnf install openssh-server (Fedora)"
 )
-START_S = 5.0
-STOP_S = 5.0
+START_S = 60.0  # these only bound failures: a loaded machine may take long
+STOP_S = 60.0
 HOMES: set[Path] = set()  # of every server this session has had, so that no process left behind one goes unseen
 
 
@@ -72,7 +73,11 @@ class Key:
     def fingerprint(self) -> str:
         """As OpenSSH prints it: `SHA256:...`."""
         listing = subprocess.run(
-            [program("ssh-keygen"), "-lf", f"{self.path}.pub"], check=True, capture_output=True, text=True, timeout=10
+            [program("ssh-keygen"), "-lf", f"{self.path}.pub"],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=START_S,
         )
         return listing.stdout.split()[1]
 
@@ -96,7 +101,7 @@ def make_key(path: Path, passphrase: str = "") -> Key:
         [program("ssh-keygen"), "-q", "-t", "ed25519", "-N", passphrase, "-C", path.name, "-f", str(path)],
         check=True,
         stdin=subprocess.DEVNULL,
-        timeout=10,
+        timeout=START_S,
     )
     return Key(path, passphrase)
 
@@ -339,6 +344,15 @@ def started(process: Process) -> Process:
     return process
 
 
+@contextmanager
+def closed_port(address: str = "127.0.0.1") -> Iterator[int]:
+    """A port that refuses, and that nobody else is given meanwhile; a server with SO_REUSEADDR may listen there."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind((address, 0))
+        yield int(held.getsockname()[1])
+
+
 # --- processes, read from /proc
 
 
@@ -456,8 +470,8 @@ def add_user(name: str, password: str) -> PasswordUser:
     """Create a system user (root only) with a home of its own and /bin/sh."""
     home = Path(tempfile.mkdtemp(prefix=f"{name}-"))
     command = [program("useradd"), "--no-create-home", "--home-dir", str(home), "--shell", "/bin/sh", name]
-    subprocess.run(command, check=True, capture_output=True, timeout=20)
-    subprocess.run([program("chpasswd")], input=f"{name}:{password}\n".encode(), check=True, timeout=20)
+    subprocess.run(command, check=True, capture_output=True, timeout=START_S)
+    subprocess.run([program("chpasswd")], input=f"{name}:{password}\n".encode(), check=True, timeout=START_S)
     shutil.chown(home, name)
     return PasswordUser(name, password, home)
 
@@ -465,7 +479,7 @@ def add_user(name: str, password: str) -> PasswordUser:
 def remove_user(user: PasswordUser) -> None:
     """End what still runs as the user, then remove it and its home."""
     end_processes([pid for pid in all_pids() if owner(pid) == user.name])
-    subprocess.run([program("userdel"), user.name], check=True, capture_output=True, timeout=20)
+    subprocess.run([program("userdel"), user.name], check=True, capture_output=True, timeout=START_S)
     shutil.rmtree(user.home, ignore_errors=True)
 
 

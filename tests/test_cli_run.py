@@ -249,8 +249,8 @@ def test_a_missing_optional_output_makes_a_run_incomplete(tmp_path: Path) -> Non
     assert "run-001 incomplete after" in ended.err
 
 
-def test_a_host_that_can_not_be_reached_ends_with_4_before_any_stage(tmp_path: Path) -> None:
-    host = f"{{ip: 127.0.0.1, port: {bed.free_port()}, username: bench}}"
+def test_a_host_that_can_not_be_reached_ends_with_4_before_any_stage(tmp_path: Path, closed_port: int) -> None:
+    host = f"{{ip: 127.0.0.1, port: {closed_port}, username: bench}}"
     config_in(tmp_path, f"hosts: {{db: {host}}}\n" + SMALL + "    host: db\n")
     ended = benchctl_in(tmp_path, "run")
     assert ended.code == 4
@@ -263,9 +263,9 @@ def test_a_host_that_can_not_be_reached_ends_with_4_before_any_stage(tmp_path: P
 def test_a_signal_stops_the_run_in_order_and_is_its_exit_code(tmp_path: Path, number: int, code: int) -> None:
     config_in(tmp_path, SMALL.replace("echo goodbye", "touch begun; exec sleep 60"))
     process = subprocess.Popen([sys.executable, "-m", "benchctl.cli", "run", "-q"], cwd=tmp_path)
-    bed.wait_until((tmp_path / "begun").exists, "the stage begins", timeout_s=20)
+    bed.wait_until((tmp_path / "begun").exists, "the stage begins", timeout_s=60)
     process.send_signal(number)
-    assert process.wait(20) == code
+    assert process.wait(60) == code
     kept = metadata(tmp_path / "results/run-001")
     assert (kept["status"], kept["error"]["code"]) == ("interrupted", "interrupted")
     assert (tmp_path / "results/run-001/greeting.txt").exists()

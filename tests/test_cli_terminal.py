@@ -45,7 +45,7 @@ def on_terminal(directory: Path, *arguments: str, env: Mapping[str, str] | None 
     while piece := read(here):
         written += piece
     os.close(here)
-    return process.wait(20), written.decode().replace("\r\n", "\n")
+    return process.wait(60), written.decode().replace("\r\n", "\n")
 
 
 def read(terminal: int) -> bytes:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import http.server
 import os
+import re
+import secrets
+import shutil
 import socket
 import ssl
 import subprocess
@@ -43,11 +46,27 @@ def host(request: pytest.FixtureRequest, make_sshd: MakeSshd, keys: Keys, tmp_pa
     values: dict[str, Any] = {"alias": "local"}
     if request.param != "local":
         config = ["AllowTcpForwarding no"] if "without" in request.param else []
+        if config:
+            needs("curl", "curl", "wget")
         values = {"alias": "db", **make_sshd(config=config).as_host(keys.plain)}
     host = make_host(HostConfig(**values), fabric_config(), tmp_path, None)
     host.connect()
     yield host
     host.close()
+
+
+def needs(package: str, *programs: str) -> None:
+    """Skip the test where the machine has none of the programs, and name the package."""
+    if not any(map(shutil.which, programs)):
+        pytest.skip(f"this test needs {' or '.join(programs)}: apt-get install {package}")
+
+
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
 
 
 def look(host: Host, kind: Any, target: str, environment: str = "", **more: Any) -> Attempt:
@@ -97,14 +116,14 @@ def test_port_is_open_or_not(host: Host) -> None:
     assert not look(host, "port", f"127.0.0.1:{port}").passed
 
 
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 loopback")
 def test_port_of_an_ipv6_address_is_open(host: Host) -> None:
     with listening("::1") as port:
         assert look(host, "port", f"[::1]:{port}") == Attempt(True, "open")
 
 
-def test_closed_port_is_said_to_refuse(host: Host) -> None:
-    port = bed.free_port()
-    assert look(host, "port", str(port)).seen in {"connection refused", "not listening"}
+def test_closed_port_is_said_to_refuse(host: Host, closed_port: int) -> None:
+    assert look(host, "port", str(closed_port)).seen in {"connection refused", "not listening"}
 
 
 def test_web_server_answers_with_the_status_that_is_asked_for(host: Host) -> None:
@@ -123,6 +142,7 @@ def test_web_address_may_hold_spaces_and_umlauts(host: Host) -> None:
 
 
 def test_own_certificate_is_good_enough(host: Host, tmp_path: Path) -> None:
+    needs("openssl", "openssl")
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     command += ["-keyout", f"{tmp_path}/key", "-out", f"{tmp_path}/cert", "-subj", "/CN=elsewhere", "-days", "1"]
     subprocess.run(command, check=True, capture_output=True, timeout=LONG_S)
@@ -191,22 +211,28 @@ def test_file_is_there_or_not(host: Host, tmp_path: Path) -> None:
 
 
 def test_process_is_found_by_its_command_line(host: Host) -> None:
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)  # marked-4711"]) as process:
+    mark = f"marked-{secrets.token_hex(8)}"
+    with subprocess.Popen([sys.executable, "-c", f"import time; time.sleep(600)  # {mark}"]) as process:
         try:
-            assert look(host, "process", r"marked-\d+$") == Attempt(True, "running")
+            assert look(host, "process", rf"time\.sleep.*{mark}$") == Attempt(True, "running")
         finally:
             process.kill()
-    assert look(host, "process", r"marked-4711") == Attempt(False, "no such process")
+    assert look(host, "process", mark) == Attempt(False, "no such process")
 
 
-@pytest.mark.parametrize(
-    "pattern",  # each so much ours that no other process of this machine is likely to have it
-    [r"printf %b .\$job", r"tail -n \+1 benchctl", r"\[0-9\]\*/cmdline", "benchctl-shell", "IFS= read -r (job|mark)"],
-)
-def test_process_pattern_never_matches_what_is_ours(host: Host, pattern: str) -> None:
-    process = started(host.prepare("sleep 600", env={}, cwd=None, shell="sh -c", out=Nobody(), err=Nobody()))
+def test_process_pattern_never_matches_what_is_ours(host: Host, tmp_path: Path) -> None:
+    """Each pattern names one of ours alone: by the host's token, a random folder of its shell, a pid in the list."""
+    folder = tmp_path / secrets.token_hex(8)
+    folder.mkdir()
+    (folder / "sh").symlink_to("/bin/sh")
+    shell = f"{folder}/sh -c"
+    process = started(host.prepare("sleep 600; :", env={}, cwd=None, shell=shell, out=Nobody(), err=Nobody()))
     assert process.started.wait(LONG_S)
-    assert look(host, "process", pattern) == Attempt(False, "no such process")
+    marks = [f"benchctl-shell-{host.context.token}", f"benchctl-supervisor-{host.context.token}", f"^{folder}/sh -c "]
+    running = [bed.command_line(pid) for pid in bed.all_pids()]
+    assert [mark for mark in marks if not any(re.search(mark, line) for line in running)] == []
+    for pattern in (*marks, rf"^tail -n \+1 .* /proc/{process.pid}/cmdline"):
+        assert look(host, "process", pattern) == Attempt(False, "no such process")
     process.kill()
     assert process.gone.wait(LONG_S)
 

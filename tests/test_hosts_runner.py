@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import resource
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -140,12 +141,15 @@ def test_left_server_goes_on_until_it_is_ended(host: Host) -> None:
 
 
 def test_duration_ends_with_the_shell_and_not_with_its_output(host: Host) -> None:
-    process, _, _ = run(host, "setsid sleep 600 & echo $!")
-    assert process.gone.wait(LONG_S)
-    heard_after = time.monotonic() - process.ended_at
-    assert heard_after >= 0.4  # it was looked whether the daemon that holds the streams had more to say
-    daemon = next(pid for pid in bed.all_pids() if bed.command_line(pid) == "sleep 600" and os.getsid(pid) == pid)
-    os.kill(daemon, 9)
+    process, out, _ = run(host, "setsid sleep 600 & echo $!")
+    daemon = int(out.data)
+    try:
+        assert process.gone.wait(LONG_S)
+        heard_after = time.monotonic() - process.ended_at
+        assert heard_after >= 0.4  # it was looked whether the daemon that holds the streams had more to say
+        assert bed.is_alive(daemon)
+    finally:
+        os.kill(daemon, signal.SIGKILL)
 
 
 def test_closing_the_host_ends_what_runs_there(host: Host) -> None:
@@ -206,7 +210,7 @@ def test_log_gets_the_bytes_and_the_result_the_text(context: Any) -> None:
 
 def test_timeout_raises_and_ends_the_whole_group(context: Any) -> None:
     with pytest.raises(CommandTimedOut) as caught:
-        context.run("trap '' TERM; sleep 600 & echo $$; wait", hide=True, timeout=0.5)
+        context.run("trap '' TERM; sleep 600 & echo $$; wait", hide=True, timeout=3)  # long enough for the echo
     group = int(caught.value.result.stdout)
     wait_until(lambda: not group_members(group), "the group is gone", timeout_s=LONG_S)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -313,10 +314,11 @@ def test_killed_supervisor_takes_its_command_along(supervise: Supervise) -> None
 
 
 def test_process_list_shows_neither_the_command_nor_its_environment(supervise: Supervise) -> None:
-    supervised = supervise("CANARY=hidden-9f31; echo ready; sleep 600; echo $CANARY", {"SECRET": "hidden-77aa"})
+    hidden = f"hidden-{secrets.token_hex(8)}"
+    supervised = supervise(f"CANARY={hidden}; echo ready; sleep 600; echo $CANARY", {"SECRET": hidden})
     supervised.wait_for(b"ready")
     lines = [bed.command_line(pid) for pid in bed.all_pids()]
-    assert [line for line in lines if "hidden-" in line] == []
+    assert [line for line in lines if hidden in line] == []
 
 
 def test_nothing_of_the_supervisor_is_left_after_the_command(supervise: Supervise) -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchctl.errors import UsageError
+from benchctl.config.model import slug
+from benchctl.errors import RunUnreadable, UsageError
+from benchctl.events import Event
+from benchctl.reports import logs
 from benchctl.reports.logs import follow, log_lines
 from benchctl.runs import facts
-from benchctl.runs.store import Folder, RunDirectory, Store
+from benchctl.runs.store import Folder, Journal, RunDirectory, Store
 
 
 @pytest.fixture
@@ -79,6 +83,103 @@ def test_logs_of_a_run_that_can_not_be_read_are_shown_all_the_same(run: RunDirec
     run.log_path("app", "db", "out").write_bytes(b"bytes \xff\n")
     assert list(log_lines(run)) == ["app.db | bytes \ufffd"]
     assert list(follow(run)) == ["app.db | bytes \ufffd"]
+
+
+def test_logs_of_a_stage_are_found_by_its_name_whatever_letters_it_has(run: RunDirectory) -> None:
+    run.write_metadata({"status": "succeeded", "trials": [{"directory": "."}]})
+    write_trial(run, "prepare")
+    run.write_json("trial.json", {"stages": [{"name": "lädt ☃", "status": "succeeded"}]})
+    run.log_path(slug("lädt ☃"), "db", "out").write_text("geladen\n")
+    for lines in (log_lines, follow):
+        assert list(lines(run, "lädt ☃")) == ["ladt.db | geladen"]
+        assert list(lines(run, "LADT")) == ["ladt.db | geladen"]
+
+
+def test_logs_of_all_attempts_of_a_stage_are_its_own_in_their_order(run: RunDirectory) -> None:
+    run.write_metadata({"status": "succeeded", "trials": [{"directory": "."}]})
+    write_trial(run, "load", "app")
+    for attempt in (10, 2):
+        (run.path / f"logs/load.{attempt}.db.out").write_text(f"attempt {attempt}\n")
+    expected = ["load.db | load says", "load.db | load complains", "load.2.db | attempt 2", "load.10.db | attempt 10"]
+    assert list(log_lines(run, "load")) == expected
+    assert list(log_lines(run)) == [*expected, "app.db | app says", "app.db | app complains"]
+
+
+@pytest.mark.parametrize(
+    ("status", "why"), [("skipped", "it was skipped"), ("not_started", "it has not begun"), ("failed", "it wrote none")]
+)
+def test_stage_without_a_log_is_said_to_have_none(run: RunDirectory, status: str, why: str) -> None:
+    run.write_metadata({"status": "failed", "trials": [{"directory": "."}]})
+    run.write_json("trial.json", {"stages": [{"name": "tune it", "status": status}]})
+    for lines in (log_lines, follow):
+        with pytest.raises(UsageError) as caught:
+            list(lines(run, "tune it"))
+        assert str(caught.value) == f"run-001 has no log of stage 'tune it': {why}"
+
+
+def test_run_without_anything_is_said_to_be_unreadable(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "BEGIN_S", 0.05)
+    for lines in (log_lines, follow):
+        with pytest.raises(RunUnreadable) as caught:
+            list(lines(run))
+        assert str(caught.value) == f"{run.path}/metadata.json is missing, and events.ndjson tells nothing either"
+
+
+def test_run_that_has_only_its_directory_yet_is_followed(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "BEGIN_S", 60.0)
+    found: list[str] = []
+    following = threading.Thread(target=lambda: found.extend(follow(run, poll_s=0.01)))
+    following.start()
+    time.sleep(0.1)
+    run.write_metadata({"status": "running", "writer": facts.writer(), "trials": [{"directory": "."}]})
+    write_trial(run, "app")
+    run.write_metadata({"status": "succeeded", "trials": [{"directory": "."}]})
+    following.join(60)
+    assert found == ["app.db | app says", "app.db | app complains"]
+
+
+def going_on(run: RunDirectory, *stages: str) -> Journal:
+    """A run of ours under way; its journal."""
+    run.write_metadata({"status": "running", "writer": facts.writer()})
+    journal = run.journal()
+    journal(Event("run_started", data={"stages": list(stages)}))
+    journal(Event("stage_skipped", data={"stage": "tune"}))
+    return journal
+
+
+def test_unknown_stage_of_a_run_that_goes_on_is_refused_at_once(run: RunDirectory) -> None:
+    with going_on(run, "prepare", "app"), pytest.raises(UsageError) as caught:
+        list(follow(run, "ap", poll_s=0.01))
+    assert str(caught.value) == "run-001 has no stage 'ap'. Stages: prepare, app, tune. Did you mean 'app'?"
+
+
+def test_stage_of_a_run_that_goes_on_is_known_before_it_begins(run: RunDirectory) -> None:
+    with going_on(run, "prepare", "app"), pytest.raises(UsageError) as caught:
+        list(log_lines(run, "app"))
+    assert str(caught.value) == "run-001 has no log of stage 'app': it has not begun"
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        [("stage_finished", {"status": "succeeded", "exit_code": 0})],
+        [("stage_finished", {"status": "succeeded", "exit_code": None}), ("background_ended", {"exit_code": 0})],
+        [("stage_finished", {"status": "timeout", "exit_code": None})],
+    ],
+)
+def test_last_line_without_end_is_shown_when_its_stage_has_finished(
+    run: RunDirectory, ending: list[tuple[str, dict[str, Any]]]
+) -> None:
+    place = {"stage": "app", "host": "db"}
+    with going_on(run, "app") as journal:
+        journal(Event("stage_started", data=place))
+        run.log_path("app", "db", "out").write_text("first\nthe end")
+        lines = follow(run, "app", poll_s=0.01)
+        assert next(lines) == "app.db | first"
+        for kind, data in ending:
+            journal(Event(kind, data=place | data))
+        assert next(lines) == "app.db | the end"
+        lines.close()  # type: ignore[attr-defined]
 
 
 def test_line_without_end_is_given_in_pieces(run: RunDirectory) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -118,6 +119,7 @@ def test_run_is_found_by_its_uid(store: Store) -> None:
 
 
 def test_run_is_found_by_a_path_even_under_another_name(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
     RunDirectory(tmp_path / "kept").save_text("metadata.json", "{}")
     assert store.find(str(tmp_path / "kept")).id == "kept"
 
@@ -194,6 +196,54 @@ def test_damaged_json_is_unreadable_with_the_reason(store: Store, content: bytes
     with pytest.raises(RunUnreadable) as caught:
         run.read_json("trial.json")
     assert str(caught.value) == f"{run.path}/trial.json {reason}"
+
+
+def test_pipe_in_the_place_of_a_record_is_said_and_not_waited_for(store: Store) -> None:
+    run = store.allocate()
+    os.mkfifo(run.path / "metadata.json")
+    os.mkfifo(run.path / "events.ndjson")
+    with pytest.raises(RunUnreadable) as caught:
+        run.read_metadata()
+    assert str(caught.value) == f"{run.path}/metadata.json: not a regular file"
+    assert list(run.events()) == []
+    with pytest.raises(RunNotFound):
+        store.find(UID)
+
+
+def test_record_larger_than_any_is_said_and_not_read(store: Store) -> None:
+    run = store.allocate()
+    with open(run.path / "metadata.json", "wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(RunUnreadable) as caught:
+        run.read_metadata()
+    assert str(caught.value) == f"{run.path}/metadata.json: larger than the 64 MiB that a record may have"
+
+
+@pytest.mark.parametrize("gone", [".", "trials/wal-01"])
+def test_run_that_was_taken_away_is_not_made_again(store: Store, gone: str) -> None:
+    run = store.allocate()
+    folder = run.trial_folder("wal", 1) if gone != "." else run
+    shutil.rmtree(run.path)
+    message = f"{folder.path}: the run's directory was removed or replaced while it went on"
+    with pytest.raises(NotWritten) as caught:
+        folder.write_json("trial.json", {})
+    assert str(caught.value) == message
+    with pytest.raises(NotWritten):
+        folder.log_path("a", "b", "out")
+    with pytest.raises(NotWritten):
+        run.trial_folder("wal", 2)
+    assert not run.path.exists()
+
+
+def test_counter_that_can_not_be_written_leaves_no_scratch_file(store: Store) -> None:
+    code = """if 1:
+        import resource, sys
+        from benchctl.runs.store import Store
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        print(Store(sys.argv[1]).allocate().id)
+    """
+    assert python(code, store.root).communicate()[0] == "run-001\n"
+    assert [path.name for path in store.root.iterdir()] == ["run-001"]
 
 
 def test_name_that_leads_out_of_the_run_is_refused(store: Store) -> None:

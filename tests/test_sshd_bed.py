@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def ssh(tmp_path: Path, known_hosts: Path) -> Ssh:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=15,
+            timeout=60,
             env=environment,
             start_new_session=True,
         )
@@ -56,7 +57,7 @@ def ssh_command(known_hosts: Path, key: Key | None = None) -> list[str]:
     """OpenSSH's client without the developer's configuration, keys and known hosts."""
     command = [bed.program("ssh"), "-F", "none", "-o", f"UserKnownHostsFile={known_hosts}"]
     command += ["-o", "GlobalKnownHostsFile=none", "-o", "StrictHostKeyChecking=accept-new", "-o", "LogLevel=ERROR"]
-    command += ["-o", "NumberOfPasswordPrompts=1", "-o", "ConnectTimeout=5"]
+    command += ["-o", "NumberOfPasswordPrompts=1", "-o", "ConnectTimeout=30"]
     if key is not None:
         command += ["-i", str(key.path), "-o", "IdentitiesOnly=yes"]
     return command
@@ -178,7 +179,7 @@ def test_dropping_the_connections_ends_the_client_and_nothing_else(
 
     server.drop_connections()
 
-    assert client.wait(5) == 255
+    assert client.wait(60) == 255
     assert server.sessions() == []
     assert ssh(server, "echo again", key=keys.plain).stdout == "again\n"
 
@@ -190,12 +191,12 @@ def test_stop_ends_connections_too_unless_told_not_to(
     sessions = server.sessions()
 
     server.stop(drop=False)
-    with pytest.raises(ConnectionRefusedError), socket.create_connection((server.address, server.port), timeout=5):
+    with pytest.raises(ConnectionRefusedError), socket.create_connection((server.address, server.port), timeout=60):
         pass
     assert client.poll() is None
 
     bed.end_processes(sessions)
-    assert client.wait(5) == 255
+    assert client.wait(60) == 255
 
 
 def test_close_leaves_no_process_and_no_directory(keys: Keys) -> None:
@@ -242,16 +243,42 @@ def test_home_and_agent_of_the_developer_are_out_of_reach(isolated: Path) -> Non
     assert not [name for name in os.environ if name.startswith("BENCHCTL_")]
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_session_that_is_ended_by_a_signal_leaves_no_server(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "test_waits.py").write_text(
+        "import pathlib, time\n"
+        "def test_waits(sshd, tmp_path):\n"
+        "    pathlib.Path('here.part').write_text(f'{sshd.pid} {sshd.directory}')\n"
+        "    pathlib.Path('here.part').rename('here')\n"
+        "    time.sleep(600)\n"
+    )
+    session = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-q", "-p", "conftest", "--rootdir=.", "test_waits.py"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        bed.wait_until((tmp_path / "here").exists, "the session has its server", timeout_s=60)
+        session.send_signal(number)
+        assert session.wait(60) == pytest.ExitCode.INTERRUPTED
+    finally:
+        session.kill()
+        session.wait()
+    pid, directory = (tmp_path / "here").read_text().split()
+    assert (bed.is_alive(int(pid)), Path(directory).exists()) == (False, False)
+
+
 @pytest.fixture
 def left_behind(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process that looks like one of a run kept below tmp_path."""
     environment = {"BENCHCTL_RUN_UID": "20260101T000000Z-cafe", "BENCHCTL_RUN_DIR": str(tmp_path / "results/run-001")}
     process = subprocess.Popen(["/bin/sleep", "60"], env=environment)
     # Popen returns a moment before the kernel shows the new program's environment.
-    bed.wait_until(lambda: bed.process_environment(process.pid), "the process is there", timeout_s=5)
+    bed.wait_until(lambda: bed.process_environment(process.pid), "the process is there", timeout_s=60)
     yield process
     process.kill()
-    process.wait(5)
+    process.wait(60)
 
 
 def test_survivors_are_found_by_uid_and_by_directory(tmp_path: Path, left_behind: subprocess.Popen[bytes]) -> None:
@@ -264,6 +291,6 @@ def test_survivors_are_found_by_uid_and_by_directory(tmp_path: Path, left_behind
 
 def test_ended_processes_are_no_survivors(tmp_path: Path, left_behind: subprocess.Popen[bytes]) -> None:
     left_behind.send_signal(signal.SIGKILL)
-    bed.wait_until(lambda: not bed.is_alive(left_behind.pid), "the process ends", timeout_s=5)
+    bed.wait_until(lambda: not bed.is_alive(left_behind.pid), "the process ends", timeout_s=60)
 
     assert bed.survivors(tmp_path) == {}

@@ -231,7 +231,7 @@ def test_a_long_stage_gives_a_sign_of_life_now_and_then(bench: Bench, monkeypatc
 
 def test_a_stop_that_takes_long_is_explained(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(on_one_host, "PATIENCE_S", 0.1)
-    deaf = "trap 'sleep 0.7; exit 0' TERM; while :; do sleep 0.05; done"
-    record = bench.run(bench.stage("deaf", deaf, background=True), bench.stage("work", "sleep 0.3"))
+    deaf = f"trap 'sleep 0.7; exit 0' TERM; echo > {bench.path('deaf.ready')}; while :; do sleep 0.05; done"
+    record = bench.run(bench.stage("deaf", deaf, health_check=is_ready(bench, "deaf")))
     assert record.error is None
     assert bench.told("stopping") == [{"text": f"waiting for deaf on {bench.alias} to end; after 10 s it is killed"}]

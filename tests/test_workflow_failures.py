@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import sshd as bed
-from workflow_bed import Bench, log, on_host, remote_bench, statuses
+from workflow_bed import Bench, log, on_host, remote_bench, running, statuses
 
 import benchctl
 from benchctl import events
@@ -96,6 +96,32 @@ def test_a_script_without_its_interpreter_hints_at_the_first_line(bench: Bench) 
     assert "#! line" in record.error.hint
 
 
+def test_a_script_that_can_not_be_executed_hints_at_noexec(bench: Bench) -> None:
+    bench.path("go.sh").write_text("#!/bin/sh\nexit 126\n")  # as a shell says of a file on such a file system
+    record = bench.run(bench.stage("bad", script="go.sh"))
+    assert record.error is not None
+    place = "that box makes temporary folders (TMPDIR) in" if bench.server else "of the results directory"
+    assert record.error.hint == (
+        f"is the file system {place} mounted noexec? If not, does the #! line of go.sh name a program?"
+    )
+
+
+def test_a_very_long_command_is_kept_once_and_shown_cut(local: Bench) -> None:
+    command = f"exit 3 # {'x' * 300_000}"
+    config = local.write(local.stage("bad", command))
+    with running(config, local.results) as run:
+        assert run.end() == 1
+    record = run.record()
+    assert on_host(record, "bad").command == command
+    assert record.error is not None
+    assert record.error.command is not None
+    assert len(record.error.command) == 4000
+    assert record.error.command.endswith("\n[300009 characters in all; the stage in trial.json has them]")
+    assert record.trials[0].error == record.error
+    assert (record.path / "metadata.json").stat().st_size < 320_000  # the config has it as well
+    assert len(run.said()) < 10_000
+
+
 def test_every_event_is_in_the_journal_in_its_order(bench: Bench) -> None:
     record = bench.run(bench.stage("one", "echo x"), bench.stage("bad", "false"))
     kept = [event for event in bench.events if event.kind not in events.TRANSIENT]
@@ -143,7 +169,7 @@ def test_a_mistake_of_ours_ends_what_runs_and_is_kept(bench: Bench, monkeypatch:
     assert record.error is not None
     assert record.error.message == "benchctl made a mistake of its own: RuntimeError: oops"
     assert pids
-    bed.wait_until(lambda: not any(map(bed.is_alive, pids)), "the server ends", timeout_s=8)
+    bed.wait_until(lambda: not any(map(bed.is_alive, pids)), "the server ends", timeout_s=60)
 
 
 def test_a_skipped_stage_is_told_and_kept_as_such(bench: Bench) -> None:
@@ -152,9 +178,11 @@ def test_a_skipped_stage_is_told_and_kept_as_such(bench: Bench) -> None:
     assert bench.told("stage_skipped") == [{"stage": "two", "reason": "skip: true"}]
 
 
-def test_only_the_hosts_of_the_chosen_stages_are_used(tmp_path: Path, sshd: bed.Sshd, keys: bed.Keys) -> None:
+def test_only_the_hosts_of_the_chosen_stages_are_used(
+    tmp_path: Path, sshd: bed.Sshd, keys: bed.Keys, closed_port: int
+) -> None:
     bench = remote_bench(tmp_path, sshd, keys)
-    bench.hosts = {**bench.hosts, "dead": {"ip": "127.0.0.1", "port": bed.free_port(), "username": "x"}}
+    bench.hosts = {**bench.hosts, "dead": {"ip": "127.0.0.1", "port": closed_port, "username": "x"}}
     record = bench.run(bench.stage("one", "true"), {"name": "two", "host": "dead", "command": "true"}, skip=["two"])
     assert record.status == "succeeded"
     assert list(record.hosts) == ["box"]

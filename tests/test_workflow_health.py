@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import socket
 import threading
 import time
@@ -10,7 +11,6 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-import sshd as bed
 from workflow_bed import Bench, on_host, seconds_of, statuses
 
 LISTEN = (
@@ -45,8 +45,8 @@ def unavailable() -> Iterator[int]:
         thread.join()
 
 
-def test_time_to_ready_is_kept_as_the_last_failed_and_the_first_passed_attempt(bench: Bench) -> None:
-    port = bed.free_port()
+def test_time_to_ready_is_kept_as_the_last_failed_and_the_first_passed_attempt(bench: Bench, closed_port: int) -> None:
+    port = closed_port
     record = bench.run(
         bench.stage("app", f"sleep 0.5; {LISTEN.format(port=port)}", health_check={"type": "port", "target": str(port)})
     )
@@ -65,15 +65,14 @@ def test_time_to_ready_is_kept_as_the_last_failed_and_the_first_passed_attempt(b
     assert [event["duration_s"] for event in bench.told("stage_ready")] == [check["first_passed_s"]]
 
 
-def test_a_check_that_never_passes_fails_with_the_last_thing_seen(bench: Bench) -> None:
-    port = bed.free_port()
-    check = {"type": "port", "target": str(port), "timeout": "400ms"}
+def test_a_check_that_never_passes_fails_with_the_last_thing_seen(bench: Bench, closed_port: int) -> None:
+    check = {"type": "port", "target": str(closed_port), "timeout": "400ms"}
     record = bench.run(bench.stage("app", "echo hello >&2; sleep 300", health_check=check), bench.stage("load", "true"))
     assert record.error is not None
     assert record.error.code == "not-ready"
     seen = "connection refused" if bench.server is None else "connect failed"  # as sshd words it
     assert record.error.message.replace("connection refused", seen) == (
-        f"stage 'app' was not ready on {bench.place} within 400ms: port {port}: {seen}"
+        f"stage 'app' was not ready on {bench.place} within 400ms: port {closed_port}: {seen}"
     )
     assert record.error.stderr == ("hello",)
     assert statuses(record) == {"app": "failed", "load": "not_started"}
@@ -160,7 +159,7 @@ def test_a_command_check_sees_what_its_stage_sees(bench: Bench) -> None:
 
 
 def test_a_process_check_waits_for_its_pattern(bench: Bench) -> None:
-    name = f"probe-{bench.directory.name}"
+    name = f"probe-{secrets.token_hex(8)}"
     bench.path(name).write_text("sleep 300\n")
     record = bench.run(
         bench.stage(
@@ -187,8 +186,8 @@ def test_a_check_without_a_command_that_lasts_waits_on(bench: Bench) -> None:
     assert [event["goes_on"] for event in bench.told("stage_ready")] == [False]
 
 
-def test_a_stage_times_out_before_its_check_does(bench: Bench) -> None:
-    check = {"type": "port", "target": str(bed.free_port()), "timeout": "60s"}
+def test_a_stage_times_out_before_its_check_does(bench: Bench, closed_port: int) -> None:
+    check = {"type": "port", "target": str(closed_port), "timeout": "60s"}
     began = time.monotonic()
     record = bench.run(bench.stage("app", "sleep 300", timeout="400ms", health_check=check))
     assert seconds_of(began) < 30
@@ -197,8 +196,8 @@ def test_a_stage_times_out_before_its_check_does(bench: Bench) -> None:
     assert re.search("timeout of 400ms", record.error.message)
 
 
-def test_attempts_that_fail_put_nothing_on_the_screen(bench: Bench) -> None:
-    check = {"type": "port", "target": str(bed.free_port()), "timeout": "300ms"}
+def test_attempts_that_fail_put_nothing_on_the_screen(bench: Bench, closed_port: int) -> None:
+    check = {"type": "port", "target": str(closed_port), "timeout": "300ms"}
     with bench.running(bench.stage("app", "sleep 300", health_check=check)) as run:
         assert run.end() == 1
     assert "open FAILED" not in run.said()

@@ -12,17 +12,28 @@ from pathlib import Path
 import pytest
 import sshd as bed
 from conftest import MakeSshd
-from workflow_bed import Bench, error_of, log, on_host, pid_in, remote_bench, seconds_of, statuses, wait_until_gone
+from workflow_bed import (
+    BEFORE_LEASE_S,
+    Bench,
+    error_of,
+    log,
+    on_host,
+    pid_in,
+    remote_bench,
+    seconds_of,
+    statuses,
+    wait_until_gone,
+)
 
 import benchctl
 from benchctl.runs.record import RunRecord
 
 
 def test_hosts_that_cannot_be_reached_stop_the_run_before_any_stage(
-    tmp_path: Path, sshd: bed.Sshd, keys: bed.Keys
+    tmp_path: Path, sshd: bed.Sshd, keys: bed.Keys, closed_port: int
 ) -> None:
     bench = remote_bench(tmp_path, sshd, keys)
-    ports = {name: bed.free_port() for name in ("dead", "gone")}
+    ports = dict.fromkeys(("dead", "gone"), closed_port)
     dead = {name: {"ip": "127.0.0.1", "port": port, "username": "x"} for name, port in ports.items()}
     bench.hosts = {**bench.hosts, **dead}
     record = bench.run(
@@ -71,7 +82,7 @@ def test_a_lost_link_loses_the_stage_and_never_runs_it_again(bench_of_its_own: B
     server_of(bench).drop_connections()
     thread.join(60)
     (record,) = found
-    wait_until_gone([pid], timeout_s=8)
+    wait_until_gone([pid], timeout_s=BEFORE_LEASE_S)
     assert bench.path("runs").read_text() == "run\n"
     error = record.error
     assert error is not None
@@ -98,7 +109,7 @@ def test_the_end_of_a_run_waits_only_once_for_a_dead_host(bench_of_its_own: Benc
     thread.join(60)
     assert seconds_of(began) < 30
     (record,) = found
-    wait_until_gone([pid], timeout_s=8)
+    wait_until_gone([pid], timeout_s=BEFORE_LEASE_S)
     assert (record.exit_code, statuses(record)) == (4, {"work": "lost"})
     assert error_of(record).stderr == ("words",)
     assert {output.status for output in record.trials[0].outputs} == {"failed"}
@@ -116,7 +127,7 @@ def test_a_background_stage_whose_link_is_lost_ends_the_run(
     server_of(bench).drop_connections()
     thread.join(60)
     (record,) = found
-    wait_until_gone(pids, timeout_s=8)
+    wait_until_gone(pids, timeout_s=BEFORE_LEASE_S)
     assert (error_of(record).code, error_of(record).stage, record.exit_code) == ("link-lost", "server", 4)
     assert statuses(record) == {"server": "lost", "load": "interrupted"}
 
@@ -132,7 +143,7 @@ def test_a_host_lost_between_stages_is_told_as_such(bench_of_its_own: Bench) -> 
         },
         bench.stage("two", "true", outputs=[{"name": "x", "remote_path": "/tmp/none"}]),
     )
-    bed.wait_until(bench.path("waits").exists, "the run waits", timeout_s=20)
+    bed.wait_until(bench.path("waits").exists, "the run waits", timeout_s=60)
     server_of(bench).stop()
     bench.path("go").touch()
     thread.join(60)
@@ -148,7 +159,7 @@ def test_a_copy_whose_link_is_lost_is_lost(bench_of_its_own: Bench) -> None:
         file.truncate(8 << 30)
     copy = {"from": f"box:{bench.path('big')}", "to": f"local:{bench.path('there')}"}
     thread, found = in_a_thread(bench, {"name": "move", "copy": copy})
-    bed.wait_until(lambda: list(bench.directory.glob("there.*.part")), "the copy goes on", timeout_s=20)
+    bed.wait_until(lambda: list(bench.directory.glob("there.*.part")), "the copy goes on", timeout_s=60)
     server_of(bench).drop_connections()
     thread.join(90)
     (record,) = found
@@ -172,7 +183,7 @@ def test_two_hundred_stages_hold_on_to_no_thread_and_no_file(bench: Bench) -> No
     assert record.error is None
     assert [log(record, f"s{n}") for n in range(200)] == [f"{n}\n".encode() for n in range(200)]
     gc.collect()
-    bed.wait_until(lambda: threading.active_count() <= before[0], "the threads end", timeout_s=10)
+    bed.wait_until(lambda: threading.active_count() <= before[0], "the threads end", timeout_s=60)
     assert open_files() <= before[1]
     assert max(most) < before[1] + 40
 

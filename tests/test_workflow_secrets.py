@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shlex
 import subprocess
 import threading
@@ -16,7 +17,7 @@ from workflow_bed import Bench, error_of, journal, on_host, running
 
 import benchctl
 
-CANARY = "CANARY-9f3'\"$x y"
+CANARY = f"{secrets.token_hex(8)}'\"$x y"  # its first ten characters are this session's alone: hits are never another's
 
 
 def hits(secret: str, *places: Path) -> list[str]:

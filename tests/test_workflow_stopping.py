@@ -8,15 +8,30 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sshd as bed
-from workflow_bed import SERVER, Bench, journal, on_host, pid_in, remote_bench, seconds_of, statuses, wait_until_gone
+from workflow_bed import (
+    BEFORE_LEASE_S,
+    SERVER,
+    Bench,
+    journal,
+    on_host,
+    pid_in,
+    remote_bench,
+    seconds_of,
+    statuses,
+    wait_until_gone,
+)
 
 import benchctl
+from benchctl.events import Event
+from benchctl.hosts.supervisor import GRACE_S
+from benchctl.workflow import stopping as stopping_module
 from benchctl.workflow.side_by_side import for_at_most
 from benchctl.workflow.stopping import SAME_S, StopAtOnce, Stopping
 
@@ -65,19 +80,21 @@ def test_a_signal_stops_the_stage_collects_and_keeps_the_run(
 
 
 def test_ctrl_c_while_connecting_ends_at_once(tmp_path: Path, silent: int) -> None:
-    bench = Bench(tmp_path, "box", {"box": {"ip": "127.0.0.1", "port": silent, "username": "x"}})
+    bench = Bench(
+        tmp_path, "box", {"box": {"ip": "127.0.0.1", "port": silent, "username": "x", "connect_timeout": "90s"}}
+    )
     with bench.running(bench.stage("one", f"touch {bench.path('begun')}")) as run:
         run.wait_for("run_started")
         began = time.monotonic()
         run.send(signal.SIGINT)
         assert run.end() == 130
-        assert seconds_of(began) < 8  # the connection's own time-out is 10 s
+        assert seconds_of(began) < 45  # the connection's own time-out is longer
     record = run.record()
     assert (record.status, record.trials, bench.path("begun").exists()) == ("interrupted", (), False)
 
 
-def test_ctrl_c_while_waiting_for_a_check_stops_the_command(bench: Bench) -> None:
-    check = {"type": "port", "target": str(bed.free_port()), "timeout": "60s"}
+def test_ctrl_c_while_waiting_for_a_check_stops_the_command(bench: Bench, closed_port: int) -> None:
+    check = {"type": "port", "target": str(closed_port), "timeout": "60s"}
     with bench.running({**busy(bench), "health_check": check}) as run:
         pid = pid_in(bench.path("work.pid"))
         run.send(signal.SIGINT)
@@ -88,15 +105,16 @@ def test_ctrl_c_while_waiting_for_a_check_stops_the_command(bench: Bench) -> Non
 
 
 def test_ctrl_c_while_collecting_collects_the_rest_and_says_so(local: Bench) -> None:
-    """A pipe that nobody writes to can't be collected, so a growing file plays the slow transfer."""
-    local.path("big").write_bytes(os.urandom(1 << 20) * 200)
-    outputs = [{"name": f"big-{n}", "remote_path": str(local.path("big")), "local_path": f"big-{n}"} for n in range(6)]
-    with local.running(local.stage("one", "true", outputs=outputs)) as run:
-        run.wait_for("output_collected", output="big-0")
-        run.send(signal.SIGINT)
-        code = run.end()
-    record = run.record()
-    assert (code, record.status) == (130, "interrupted")
+    """The run hears of Ctrl-C the moment its first output is there, whatever the machine is busy with."""
+
+    def press(event: Event) -> None:
+        if event.kind == "output_collected" and event.data["output"] == "o0":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    outputs = [{"name": f"o{n}", "remote_path": str(local.path("o")), "local_path": f"o{n}"} for n in range(6)]
+    benchmark = benchctl.load(local.write(local.stage("one", f"echo > {local.path('o')}", outputs=outputs)))
+    record = benchctl.run(benchmark, results=local.results, listeners=[press])
+    assert (record.exit_code, record.status) == (130, "interrupted")
     assert statuses(record) == {"one": "succeeded"}
     assert [output.reason for output in record.trials[0].outputs] == [None] * 6
     assert "stopping" in [event["event"] for event in journal(record.path)]
@@ -126,7 +144,7 @@ def test_ctrl_c_twice_ends_a_deaf_command_at_once(bench: Bench) -> None:
         began = time.monotonic()
         run.send(signal.SIGINT)
         assert run.end() == 130
-        assert seconds_of(began) < 5
+        assert seconds_of(began) < GRACE_S  # nobody waited for the command to end by itself
     wait_until_gone([pid])
     record = run.record()
     assert (record.status, statuses(record)) == ("interrupted", {"deaf": "interrupted", "later": "not_started"})
@@ -152,13 +170,13 @@ def test_a_killed_benchctl_takes_its_commands_with_it(bench: Bench) -> None:
         pids = [pid_in(bench.path("work.pid")), pid_in(bench.path("server.pid"))]
         run.send(signal.SIGKILL)
         run.end()
-        wait_until_gone(pids, timeout_s=8)
+        wait_until_gone(pids, timeout_s=BEFORE_LEASE_S)
     record = run.record()
     assert record.status == "interrupted"
     assert statuses(record) == {"server": "succeeded", "work": "interrupted"}
     assert record.error is not None
     assert (record.error.code, record.error.stage, record.error.host) == ("writer-gone", "work", bench.alias)
-    bed.wait_until(lambda: not bed.survivors(record.uid), "nothing survives", timeout_s=8)
+    bed.wait_until(lambda: not bed.survivors(record.uid), "nothing survives", timeout_s=BEFORE_LEASE_S)
     listing = subprocess.run(
         [sys.executable, "-m", "benchctl.cli", "list", "--json", "--results", str(bench.results)],
         capture_output=True,
@@ -185,7 +203,7 @@ def test_a_run_that_died_in_the_middle_is_read_from_its_journal(bench: Bench, wi
     assert (place.cwd, place.exit_code, place.command) == (str(bench.directory), 0, "echo 1 > x; exit 0")
     (output,) = place.outputs
     assert (output.path, output.remote_path, output.bytes) == ("x", str(bench.path("x")), 2)
-    wait_until_gone(pids, timeout_s=8)
+    wait_until_gone(pids, timeout_s=BEFORE_LEASE_S)
 
 
 def test_what_nohup_ignores_stays_ignored(local: Bench) -> None:
@@ -193,9 +211,9 @@ def test_what_nohup_ignores_stays_ignored(local: Bench) -> None:
     line = f"trap '' HUP; exec {sys.executable} -m benchctl.cli run {path} --results {local.results}"
     process = subprocess.Popen(["sh", "-c", line], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        bed.wait_until(local.path("begun").exists, "the stage begins", timeout_s=20)
+        bed.wait_until(local.path("begun").exists, "the stage begins", timeout_s=60)
         process.send_signal(signal.SIGHUP)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
 
@@ -214,7 +232,7 @@ def test_sighup_ends_a_run_whose_terminal_is_gone(local: Bench) -> None:
         pid = pid_in(local.path("work.pid"))
         os.close(read)
         process.send_signal(signal.SIGHUP)
-        process.wait(30)
+        process.wait(60)
         wait_until_gone([pid])
         record = benchctl.find("latest", results=local.results)
         assert record.status == "interrupted"
@@ -226,7 +244,8 @@ def test_sighup_ends_a_run_whose_terminal_is_gone(local: Bench) -> None:
 # The parts
 
 
-def test_a_signal_sent_twice_for_one_is_one() -> None:
+def test_a_signal_sent_twice_for_one_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stopping_module, "SAME_S", 60.0)  # however slow this machine is between them
     stopping = Stopping()
     with stopping.on_signals(), stopping.ends_at_once():
         for _ in range(3):
@@ -264,11 +283,12 @@ def test_a_signal_wakes_who_waits_however_often_it_comes() -> None:
 
 
 def test_what_hangs_is_left_behind() -> None:
-    done: list[int] = []
+    done, never = list[int](), threading.Event()
     began = time.monotonic()
-    for_at_most(0.2, [lambda: time.sleep(5), lambda: done.append(1)])
-    assert done == [1]
-    assert seconds_of(began) < 4
+    for_at_most(0.2, [lambda: never.wait(60), lambda: done.append(1)])
+    never.set()
+    bed.wait_until(lambda: done, "what does not hang is done", timeout_s=60)
+    assert seconds_of(began) < 30
 
 
 def test_news_before_the_wait_are_not_lost() -> None:

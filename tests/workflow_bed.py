@@ -19,11 +19,13 @@ import sshd as bed
 
 import benchctl
 from benchctl.events import Event
+from benchctl.hosts.shell import LEASE_S
 from benchctl.runs.record import Failure, RunRecord, StageOnHost, StageRecord
 
 Stage = Mapping[str, object]  # as the config file would have it
 
-DEADLINE_S = 30.0  # generous: for what must happen, not for how fast
+DEADLINE_S = 60.0  # generous: for what must happen, not for how fast
+BEFORE_LEASE_S = LEASE_S - 4  # what ends by then was ended by its control line, not by its controller's silence
 
 
 @dataclass
@@ -65,7 +67,10 @@ class Bench:
         """A real run of these stages; its events are in `events`."""
         benchmark = benchctl.load(self.write(*stages, **(config or {})))
         self.events.clear()
-        return benchctl.run(benchmark, results=self.results, listeners=[self.events.append], **options)
+        record = benchctl.run(benchmark, results=self.results, listeners=[self.events.append], **options)
+        if record.status == "interrupted":
+            raise KeyboardInterrupt  # it was meant for the session; a run takes over its signals
+        return record
 
     def told(self, kind: str) -> list[dict[str, Any]]:
         """The details of the events of one kind, in order."""
@@ -130,7 +135,7 @@ def running(config: Path, results: Path, *arguments: str) -> Iterator[Running]:
         yield Running(process, results, output)
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(DEADLINE_S)
 
 
 def journal(run: Path) -> list[dict[str, Any]]:
@@ -166,7 +171,7 @@ def is_gone(pid: int) -> bool:
     return not bed.is_alive(pid)
 
 
-def wait_until_gone(pids: Sequence[int], timeout_s: float = 5.0) -> None:
+def wait_until_gone(pids: Sequence[int], timeout_s: float = DEADLINE_S) -> None:
     bed.wait_until(lambda: all(map(is_gone, pids)), f"{pids} end", timeout_s=timeout_s)
 
 

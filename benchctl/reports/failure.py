@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchctl.config.peek import output_dir_in
 from benchctl.reports.text import clean, duration, pairs
-from benchctl.runs.record import Failure
+from benchctl.runs.record import Failure, shortened
 from benchctl.runs.store import results_root
 
 
@@ -16,7 +16,7 @@ def failure_text(error: Failure, *, run_id: str = "", kept: Path | str = "") -> 
     """What failed where, its command, its last lines, a cure, and where all of it is kept."""
     lines = [clean(line) for line in error.message.split("\n")] or [clean(error.code)]
     details = [
-        ("command", _block(error.command or "")),
+        ("command", _block(shortened(error.command or ""))),
         ("stderr", "\n".join(clean(line) for line in error.stderr)),
         ("others", clean(", ".join(f"{status} on {host}" for host, status in error.others.items()))),
         ("hint", _block(error.hint)),

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from benchctl import events
+from benchctl.config.model import slug
 from benchctl.errors import RunUnreadable, UsageError
+from benchctl.events import Event
 from benchctl.reports.text import clean
-from benchctl.runs.record import TrialRecord, glance, load
-from benchctl.runs.store import RunDirectory
+from benchctl.runs.record import StageRecord, glance, load
+from benchctl.runs.store import EVENTS, METADATA, RunDirectory, open_file, parse_event
 from benchctl.template import did_you_mean
 
 POLL_S = 0.2
+BEGIN_S = 5.0  # longer than a run takes from its directory to its metadata.json
 LONGEST_LINE = 1 << 16
+
+_LOG_NAME = re.compile(r"([^.]+)\.(?:([0-9]+)\.)?(.+)\.(out|err)")  # load.db.out; the second attempt's load.2.db.out
 
 
 @dataclass
@@ -29,7 +36,7 @@ class Log:
     def new_lines(self, *, whole: bool) -> Iterator[str]:
         """The lines that came since the last time; one without its end only when `whole`."""
         try:
-            with open(self.path, "rb") as file:
+            with open_file(self.path) as file:
                 file.seek(self.offset)
                 while line := file.readline(LONGEST_LINE):
                     if not (whole or line.endswith(b"\n") or len(line) == LONGEST_LINE):
@@ -43,33 +50,95 @@ class Log:
 def log_lines(run: RunDirectory, stage: str | None = None) -> Iterator[str]:
     """Every line of a run's logs, or of one stage's, as `stage.host | line`, in stage order.
 
-    With several trials the prefix begins with the trial's directory. Raises UsageError for a stage
-    that the run does not have, naming those it has.
+    With several trials the prefix begins with the trial's directory. Raises UsageError for a stage that the run
+    does not have, naming those it has, or that has no log, saying why; RunUnreadable where there is nothing at all.
     """
     logs = _find_logs(run, stage)
-    if stage and not logs:
-        _refuse_unknown(run, stage)
+    if not logs:
+        _refuse(run, stage)
     return (line for log in logs for line in log.new_lines(whole=True))
 
 
 def follow(run: RunDirectory, stage: str | None = None, *, poll_s: float = POLL_S) -> Iterator[str]:
-    """The same, and then what is added, until the run is over."""
+    """The same, and then what is added, until the run is over; a wrong stage is refused as soon as all are known."""
+    _wait_for_its_beginning(run, poll_s)
+    journal = _Journal(run)
     logs: dict[Path, Log] = {}
     is_over = False
+    to_check = stage
     while not is_over:
         is_over = glance(run).status != "running"  # asked first: what came before is read below
+        names_all_stages = bool(journal.stages)  # a moment ago: those that are skipped come after the others
+        journal.read_on()
+        if to_check and names_all_stages:
+            _refuse_unknown(run, to_check, journal.stages)
+            to_check = None
         if logs.keys() != _log_paths(run):
             logs = {log.path: logs.get(log.path, log) for log in _find_logs(run, None)}
         for log in logs.values():
             if _is_of(log, stage):
-                yield from log.new_lines(whole=is_over)
+                yield from log.new_lines(whole=is_over or journal.has_ended(log.path))
         time.sleep(0 if is_over else poll_s)
-    if stage and not any(_is_of(log, stage) for log in logs.values()):
-        _refuse_unknown(run, stage)
+    if not any(_is_of(log, stage) for log in logs.values()):
+        _refuse(run, stage)
+
+
+class _Journal:
+    """What the journal of a run has told so far: which stages there are, and which of them have ended where."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        self.stages: list[str] = []
+        self._path = run.path / EVENTS
+        self._offset = 0
+        self._ended: set[tuple[str, str]] = set()
+
+    def read_on(self) -> None:
+        """Hear the whole lines that came since the last time."""
+        try:
+            with open_file(self._path) as file:
+                file.seek(self._offset)
+                while (line := file.readline()).endswith(b"\n"):
+                    self._offset += len(line)
+                    if event := parse_event(line):
+                        self._hear(event)
+        except OSError:
+            return
+
+    def has_ended(self, log: Path) -> bool:
+        """Whether the stage that writes this log has, and with it its last line."""
+        return _stage_and_host(log) in self._ended
+
+    def _hear(self, event: Event) -> None:
+        data = event.data
+        place = _loose(str(data.get("stage", ""))), str(data.get("host", ""))
+        if event.kind == events.RUN_STARTED and isinstance(data.get("stages"), list):
+            self.stages += map(str, data["stages"])
+        elif event.kind == events.STAGE_SKIPPED:
+            self.stages.append(str(data.get("stage", "")))
+        elif event.kind == events.STAGE_STARTED:
+            self._ended.discard(place)
+        elif event.kind == events.BACKGROUND_ENDED or (event.kind == events.STAGE_FINISHED and not _goes_on(data)):
+            self._ended.add(place)
+
+
+def _goes_on(finished: Mapping[str, Any]) -> bool:
+    """Whether the command of a stage that is complete has not ended yet."""
+    return finished.get("status") == "succeeded" and finished.get("exit_code") is None
+
+
+def _wait_for_its_beginning(run: RunDirectory, poll_s: float) -> None:
+    """A directory of a moment's age may have nothing in it yet."""
+    deadline = time.monotonic() + BEGIN_S
+    while glance(run).status == "unreadable" and _is_empty(run) and time.monotonic() < deadline:
+        time.sleep(poll_s)
+
+
+def _is_empty(run: RunDirectory) -> bool:
+    return not (run.path / METADATA).exists() and not _log_paths(run)
 
 
 def _find_logs(run: RunDirectory, stage: str | None) -> list[Log]:
-    order = _stage_order(run)
+    order = list(dict.fromkeys(map(_loose, _stage_names(run))))
     paths = sorted(_log_paths(run), key=lambda path: _rank(path, order))
     logs = [Log(path, _prefix(path, run)) for path in paths]
     return [log for log in logs if _is_of(log, stage)]
@@ -77,7 +146,7 @@ def _find_logs(run: RunDirectory, stage: str | None) -> list[Log]:
 
 def _log_paths(run: RunDirectory) -> set[Path]:
     places = (run.path / "logs", *run.path.glob("trials/*/logs"))
-    return {path for place in places for path in place.glob("*.*") if path.suffix in (".out", ".err")}
+    return {path for place in places for path in place.glob("*.*") if _LOG_NAME.fullmatch(path.name)}
 
 
 def _prefix(path: Path, run: RunDirectory) -> str:
@@ -86,43 +155,65 @@ def _prefix(path: Path, run: RunDirectory) -> str:
 
 
 def _is_of(log: Log, stage: str | None) -> bool:
-    return stage is None or _loose(_parts(log.path)[0]) == _loose(stage)
+    return stage is None or _stage_and_host(log.path)[0] == _loose(stage)
 
 
-def _rank(path: Path, order: list[str]) -> tuple[str, int, str, str, bool]:
-    """By trial, then stages in their order, unknown ones last, hosts, output before errors."""
-    stage, host = _parts(path)
-    known = _loose(stage)
-    place = order.index(known) if known in order else len(order)
-    return str(path.parent), place, known, host, path.suffix == ".err"
+def _rank(path: Path, order: list[str]) -> tuple[str, int, str, str, int, bool]:
+    """By trial, then stages in their order, unknown ones last, hosts, attempts, output before errors."""
+    stage, host = _stage_and_host(path)
+    place = order.index(stage) if stage in order else len(order)
+    return str(path.parent), place, stage, host, _attempt(path), path.suffix == ".err"
 
 
-def _parts(path: Path) -> tuple[str, str]:
-    """Stage and host of a log file's name."""
-    stage, _, host = path.stem.rpartition(".")
-    return stage.partition(".")[0], host  # what a retry logs has its number behind the stage
+def _stage_and_host(path: Path) -> tuple[str, str]:
+    """Of a log file's name, the stage as `_loose` has it."""
+    name = _LOG_NAME.fullmatch(path.name)
+    return (_loose(name[1]), name[3]) if name else ("", "")
 
 
-def _stage_order(run: RunDirectory) -> list[str]:
-    return list(dict.fromkeys(_loose(name) for name in _stage_names(run)))
+def _attempt(path: Path) -> int:
+    name = _LOG_NAME.fullmatch(path.name)
+    return int(name[2] or 1) if name else 1
 
 
 def _stage_names(run: RunDirectory) -> list[str]:
+    """The stages of a run, in their order as far as that is known."""
+    journal = _Journal(run)
+    journal.read_on()
+    return list(dict.fromkeys([*(stage.name for stage in _stages(run)), *journal.stages]))
+
+
+def _stages(run: RunDirectory) -> list[StageRecord]:
     try:
-        trials: tuple[TrialRecord, ...] = load(run).trials
+        return [stage for trial in load(run).trials for stage in trial.stages]
     except RunUnreadable:
         return []
-    return list(dict.fromkeys(stage.name for trial in trials for stage in trial.stages))
 
 
 def _loose(name: str) -> str:
-    """A stage's name and its file name alike."""
-    return re.sub(r"[\W_]+", "-", name.lower()).strip("-")
+    """A stage's name and its file name alike, as the config keeps those of two stages apart."""
+    return slug(name).replace("_", "-").lower()
 
 
-def _refuse_unknown(run: RunDirectory, stage: str) -> None:
-    names = _stage_names(run)
-    if _loose(stage) in {_loose(name) for name in names}:
+def _refuse(run: RunDirectory, stage: str | None) -> None:
+    """Say why there is no log, where something is wrong."""
+    found = glance(run)
+    if found.status == "unreadable" and found.error:
+        raise RunUnreadable(found.error.message)
+    if stage:
+        _refuse_unknown(run, stage, _stage_names(run))
+        statuses = {one.status for one in _stages(run) if _loose(one.name) == _loose(stage)}
+        raise UsageError(f"{run.id} has no log of stage {clean(stage)!r}: {_why_no_log(statuses)}")
+
+
+def _why_no_log(statuses: set[str]) -> str:
+    if statuses == {"skipped"}:
+        return "it was skipped"
+    return "it wrote none" if statuses - {"skipped", "not_started"} else "it has not begun"
+
+
+def _refuse_unknown(run: RunDirectory, stage: str, names: list[str]) -> None:
+    if _loose(stage) in map(_loose, names):
         return
     known = f" Stages: {', '.join(clean(name) for name in names)}." if names else ""
     raise UsageError(f"{run.id} has no stage {clean(stage)!r}.{known}{clean(did_you_mean(stage, names))}")

@@ -19,6 +19,11 @@ def new_uid() -> str:
     return f"{moment}-{os.urandom(4).hex()}"
 
 
+def code(directory: Path | str) -> dict[str, Any]:
+    """What ran: `git`, the state of the repository that `directory` is in, and `versions`."""
+    return {"git": git_facts(directory), "versions": versions()}
+
+
 def versions() -> dict[str, str]:
     """The versions that took part; a package that is not installed is left out."""
     python = ".".join(str(part) for part in sys.version_info[:3])
@@ -29,18 +34,19 @@ def versions() -> dict[str, str]:
 def git_facts(directory: Path | str) -> dict[str, Any] | None:
     """Commit, branch and dirty of the repository that `directory` is in; None without one.
 
-    `branch` is None on a detached head, `dirty` is None where git took longer than its deadline.
+    None also where git takes longer than its deadline; `branch` is None on a detached head.
     Files that git does not track make nothing dirty: the results are often among them.
     """
-    commit = _git(directory, "rev-parse", "--verify", "--quiet", "HEAD")
-    if not commit:
+    told = _git(directory, "status", "--porcelain=v2", "--branch", "--untracked-files=no") or ""
+    lines = told.splitlines()
+    headers = dict(line.removeprefix("# ").split(" ", 1) for line in lines if line.startswith("# "))
+    commit, branch = headers.get("branch.oid", "(initial)"), headers.get("branch.head")
+    if commit == "(initial)":
         return None
-    branch = _git(directory, "symbolic-ref", "--quiet", "--short", "HEAD")
-    changes = _git(directory, "status", "--porcelain", "--untracked-files=no")
     return {
         "commit": commit,
-        "branch": branch or None,
-        "dirty": None if changes is None else bool(changes),
+        "branch": None if branch == "(detached)" else branch,
+        "dirty": any(not line.startswith("# ") for line in lines),
     }
 
 

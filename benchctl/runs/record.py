@@ -19,6 +19,7 @@ from benchctl.runs.facts import writer_is_gone
 from benchctl.runs.store import EVENTS, METADATA, TRIAL, RunDirectory, time_text, trial_name
 
 FORMAT = 1
+COMMAND_KEPT = 4000
 
 Read = Callable[[Any], Any]
 Mask = Callable[[str], str]
@@ -149,7 +150,22 @@ class Failure(Record):
     others: Mapping[str, Any] = _object(plain=True)
 
 
-_FAILURE: dict[str, Read] = {"read": Failure.from_json, "write": lambda value: value and value.to_json()}
+def shortened(command: str) -> str:
+    """A command as an error names it: a very long one is cut, with a word on where it stands in full."""
+    if len(command) <= COMMAND_KEPT:
+        return command
+    left_out = f"\n[{len(command)} characters in all; the stage in {TRIAL} has them]"
+    return command[: COMMAND_KEPT - len(left_out)] + left_out
+
+
+def _failure_json(failure: Failure | None) -> dict[str, Any] | None:
+    """By now no secret is left in it, so that cutting its command can't cut one in two."""
+    if failure is None:
+        return None
+    return replace(failure, command=failure.command and shortened(failure.command)).to_json()
+
+
+_FAILURE: dict[str, Read] = {"read": Failure.from_json, "write": _failure_json}
 
 
 @dataclass(frozen=True, kw_only=True)

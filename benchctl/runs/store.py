@@ -7,15 +7,17 @@ root/run-001/metadata.json      and what else `docs/record.md` describes
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, BinaryIO, Literal, Self
 
 from benchctl.errors import BenchctlError, RunNotFound, RunUnreadable, UsageError
 from benchctl.events import TRANSIENT, Event
@@ -25,6 +27,7 @@ TRIAL = "trial.json"
 EVENTS = "events.ndjson"
 CONFIG_NAMES = ("config.yaml", "benchmark.yaml")
 LOCK_WAIT_S = 2.0
+LARGEST_JSON = 64 << 20
 
 _RUN_NAME = re.compile(r"run-([0-9]{3,})")
 _SELECTOR_NUMBER = re.compile(r"(?:run-)?0*([0-9]{1,15})")
@@ -57,7 +60,7 @@ class Folder:
     def read_json(self, name: str) -> dict[str, Any]:
         """The object in `name`. Raises RunUnreadable, with the reason."""
         try:
-            document = json.loads(self.inside(name).read_bytes())
+            document = json.loads(_read_json_bytes(self.inside(name)))
         except FileNotFoundError as error:
             raise RunUnreadable(f"{self.path / name} is missing") from error
         except OSError as error:
@@ -73,7 +76,7 @@ class Folder:
         path = self.inside(name)
         scratch = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
         try:
-            make_directory(path.parent)
+            make_directory(path.parent, below=self.path)
             _write_synced(scratch, text.encode("utf-8", "replace"))
             os.replace(scratch, path)
         except OSError as error:
@@ -86,7 +89,7 @@ class Folder:
         """Where the output of a stage on a host goes; its folder is made."""
         folder = self.path / "logs"
         try:
-            make_directory(folder)
+            make_directory(folder, below=self.path)
         except OSError as error:
             raise _not_written(folder, error) from error
         return folder / f"{file_name(stage_slug)}.{file_name(host)}.{stream}"
@@ -111,6 +114,14 @@ class RunDirectory(Folder):
         """The number in its name; 0 for a directory called otherwise."""
         return _run_number(self.id)
 
+    def identity(self) -> tuple[int, int] | None:
+        """What tells this directory from another one that came to its place; None where it is gone."""
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
     def write_metadata(self, document: Mapping[str, Any]) -> Path:
         return self.write_json(METADATA, document)
 
@@ -128,7 +139,7 @@ class RunDirectory(Folder):
         """The directory of one trial of several; made. A run of a single trial uses its own."""
         folder = self.path / trial_name(case, trial, warmup=warmup)
         try:
-            make_directory(folder)
+            make_directory(folder, below=self.path)
         except OSError as error:
             raise _not_written(folder, error) from error
         return Folder(folder)
@@ -238,6 +249,12 @@ class Store:
         except OSError as error:
             raise NotWritten(f"{run.path} could not be removed: {error.strerror}") from error
 
+    def discard(self, run: RunDirectory) -> None:
+        """Take away a directory of which nothing became a run."""
+        import shutil
+
+        shutil.rmtree(run.path, ignore_errors=True)
+
     def _make_next(self) -> RunDirectory:
         number = max(self._last(), *self._numbers(), 0)
         while True:
@@ -271,9 +288,12 @@ class Store:
     def _remember(self, number: int) -> None:
         """Keep the highest number; a reminder that the next numbers can do without."""
         scratch = self.root / f".last.{os.getpid()}.{threading.get_ident()}"
-        with contextlib.suppress(OSError):
+        try:
             scratch.write_text(f"{number}\n")
             os.replace(scratch, self.root / ".last")
+        except OSError:
+            with contextlib.suppress(OSError):
+                scratch.unlink()
 
     def _by_number(self, selector: str) -> RunDirectory | None:
         match = _SELECTOR_NUMBER.fullmatch(selector)
@@ -313,14 +333,37 @@ def results_root(option: Path | str | None = None, parse: ParseOutputDir = lambd
     return Path(os.path.expanduser(given or "results"))
 
 
-def make_directory(path: Path) -> None:
-    """Make `path` and what is missing above it, open to read as far as the umask allows."""
+def make_directory(path: Path, *, below: Path | None = None) -> None:
+    """Make `path` and what is missing above it, open to read as far as the umask allows.
+
+    below: a run's directory, which is there or was taken away; it is not made again. Raises NotWritten then.
+    """
     if not path.is_dir():
-        make_directory(path.parent)
+        if path == below:
+            raise removed(path)
+        make_directory(path.parent, below=below)
         with contextlib.suppress(FileExistsError):
             os.mkdir(path, 0o755)
         if not path.is_dir():
             raise NotADirectoryError(20, "Not a directory", str(path))
+
+
+def removed(path: Path) -> NotWritten:
+    """The error for a run's directory that is not there any more."""
+    return NotWritten(f"{path}: the run's directory was removed or replaced while it went on")
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a file to read; a pipe in its place would keep us waiting for ever. Raises OSError."""
+    return open(path, "rb", opener=_open_regular)
+
+
+def _open_regular(path: str, flags: int) -> int:
+    file = os.open(path, flags | os.O_NONBLOCK)
+    if stat.S_ISREG(os.fstat(file).st_mode):
+        return file
+    os.close(file)
+    raise OSError(errno.EINVAL, "not a regular file", path)
 
 
 def trial_name(case: str | None, trial: int, *, warmup: bool = False) -> str:
@@ -342,7 +385,7 @@ def printable(text: str) -> str:
 def read_events(path: Path) -> Iterator[Event]:
     """The events of a journal; lines that can't be read are left out."""
     try:
-        with open(path, "rb") as lines:
+        with open_file(path) as lines:
             for line in lines:
                 event = parse_event(line)
                 if event is not None:
@@ -391,6 +434,14 @@ def _without_nan(value: Any) -> Any:
     return value
 
 
+def _read_json_bytes(path: Path) -> bytes:
+    """Raises OSError, also for a file larger than any record."""
+    with open_file(path) as file:
+        if os.fstat(file.fileno()).st_size > LARGEST_JSON:
+            raise OSError(errno.EFBIG, f"larger than the {LARGEST_JSON >> 20} MiB that a record may have", str(path))
+        return file.read()
+
+
 def _write_synced(path: Path, content: bytes) -> None:
     with open(path, "xb") as file:
         file.write(content)
@@ -399,7 +450,7 @@ def _write_synced(path: Path, content: bytes) -> None:
 
 
 def _not_written(path: Path, error: OSError) -> NotWritten:
-    reason = "the disk is full" if error.errno in (28, 122) else error.strerror
+    reason = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror
     return NotWritten(f"{path} could not be written: {reason}")
 
 
@@ -434,7 +485,7 @@ def _by_path(selector: str) -> RunDirectory | None:
 
 def _has_uid(run: RunDirectory, uid: str) -> bool:
     try:
-        content = (run.path / METADATA).read_bytes()
+        content = _read_json_bytes(run.path / METADATA)
         return uid.encode() in content and json.loads(content).get("uid") == uid
     except (OSError, ValueError, AttributeError):
         return False

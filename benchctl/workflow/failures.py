@@ -160,6 +160,8 @@ def as_failure(
 def _hint(stage: Stage, host: Host, exit_code: int | None, directory: Path) -> str:
     if exit_code == 127:
         return _not_found_hint(stage, host, directory)
+    if exit_code == 126 and stage.script:
+        return _script_not_executed_hint(stage.script, host)
     if exit_code == 126:
         return "the file is there but can't be executed: is it marked executable, and does its #! line name a program?"
     if exit_code == 128 + signal.SIGKILL:
@@ -173,6 +175,12 @@ def _no_folder_hint(host: Host, cwd: str) -> str:
         if not host.ask(f"cd -- {host.shell_path(cwd)}").ok:
             return f"there is no folder {cwd} on {host.alias} to work in (the stage's cwd)"
     return ""
+
+
+def _script_not_executed_hint(script: str, host: Host) -> str:
+    local, remote = "of the results directory", f"that {host.alias} makes temporary folders (TMPDIR) in"
+    place = local if host.config.is_local else remote
+    return f"is the file system {place} mounted noexec? If not, does the #! line of {script} name a program?"
 
 
 def _not_found_hint(stage: Stage, host: Host, directory: Path) -> str:

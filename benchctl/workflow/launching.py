@@ -170,8 +170,9 @@ class Preparation:
 
     def _keep_script(self, name: str, content: bytes) -> Path:
         """Its copy in the run, as sent; another script of the same name keeps that name."""
-        folder = self._around.run.path.resolve() / "scripts"
-        make_directory(folder)
+        run = self._around.run.path.resolve()
+        folder = run / "scripts"
+        make_directory(folder, below=run)
         _refuse_link(folder)
         kept = folder / name
         if _holds_other(kept, content):

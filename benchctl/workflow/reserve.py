@@ -10,19 +10,22 @@ RESERVE_BYTES = 1 << 20
 
 
 class Reserve:
-    """A file of RESERVE_BYTES between `take` and `give_back`; a disk that can't spare them does without."""
+    """RESERVE_BYTES of the disk between `take` and `give_back`; a disk that can't spare them does without.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    They are a file without a name: whatever ends benchctl gives them back.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / ".reserve"
+        self._file: int | None = None
 
     def take(self) -> None:
         with contextlib.suppress(OSError):
-            file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            try:
-                os.posix_fallocate(file, 0, RESERVE_BYTES)
-            finally:
-                os.close(file)
+            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            self._path.unlink()
+            os.posix_fallocate(self._file, 0, RESERVE_BYTES)
 
     def give_back(self) -> None:
-        with contextlib.suppress(OSError):
-            self._path.unlink()
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None

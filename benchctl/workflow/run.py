@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from benchctl import events
-from benchctl.errors import BenchctlError, HostError, Interrupted
+from benchctl.errors import BenchctlError, HostError, Interrupted, UsageError
 from benchctl.events import Listener
 from benchctl.hosts.host import Host
 from benchctl.names import Circumstances
@@ -18,7 +19,7 @@ from benchctl.plan import Plan
 from benchctl.redact import Redactor
 from benchctl.runs import facts
 from benchctl.runs.record import Failure, HostRecord, RunRecord
-from benchctl.runs.store import RunDirectory, Store
+from benchctl.runs.store import NotWritten, RunDirectory, Store, removed
 from benchctl.workflow import failures
 from benchctl.workflow.announcer import Announcer
 from benchctl.workflow.outputs import Collector
@@ -47,48 +48,69 @@ def execute(plan: Plan, store: Store, options: RunOptions, listeners: Sequence[L
     """Run a plan and keep everything about it. A failed run is a record too; only what prevents keeping
     one is raised.
     """
-    directory = store.allocate()
-    redactor = Redactor(plan.benchmark.secrets)
-    with directory.journal() as journal:
-        announce = Announcer(journal, listeners, redactor)
-        run = _Run(plan, directory, options=options, announce=announce, redactor=redactor)
-        with run.stopping.on_signals():
+    code = facts.code(plan.benchmark.directory)  # before there is a run: git may take its time
+    stopping = Stopping(options.timeout_s)
+    with stopping.on_signals(), contextlib.ExitStack() as opened:
+        directory = store.allocate()
+        with _kept_once_begun(store, directory):
+            journal = opened.enter_context(directory.journal())
+            announce = Announcer(journal, listeners, Redactor(plan.benchmark.secrets))
+            run = _Run(plan, directory, options=options, announce=announce, stopping=stopping, code=code)
             run.begin()
-            try:
-                run.connect_hosts()
-                run.run_trials()
-            except (BenchctlError, StopAtOnce) as error:
-                run.fail(error)
-            except Exception as error:
-                run.fail(error)
-                run.close_hosts()
-                run.end()
-                raise
+        try:
+            run.connect_hosts()
+            run.run_trials()
+        except (BenchctlError, StopAtOnce) as error:
+            run.fail(error)
+        except Exception as error:
+            run.fail(error)
             run.close_hosts()
-            return run.end()
+            run.end()
+            raise
+        run.close_hosts()
+        return run.end()
+
+
+@contextlib.contextmanager
+def _kept_once_begun(store: Store, directory: RunDirectory) -> Iterator[None]:
+    """A directory in which not even the beginning of a run finds room is taken away again."""
+    try:
+        yield
+    except NotWritten as error:
+        store.discard(directory)
+        raise UsageError(f"can't keep runs in {store.root}: {error.message}") from error
 
 
 class _Run:
     """A run under way: its record so far, and the means to go on."""
 
     def __init__(
-        self, plan: Plan, directory: RunDirectory, *, options: RunOptions, announce: Announcer, redactor: Redactor
+        self,
+        plan: Plan,
+        directory: RunDirectory,
+        *,
+        options: RunOptions,
+        announce: Announcer,
+        stopping: Stopping,
+        code: Mapping[str, Any],
     ) -> None:
-        self.stopping = Stopping(options.timeout_s)
+        self.stopping = stopping
         self._plan = plan
         self._directory = directory
         self._options = options
         self._announce = announce
-        self._redactor = redactor
+        self._redactor = Redactor(plan.benchmark.secrets)
+        self._code = code
+        self._made_as = directory.identity()
         self._began = time.monotonic()
-        self._reserve = Reserve(directory.path / ".reserve")
+        self._reserve = Reserve(directory.path)
         self._record = self._first_record()
 
     def begin(self) -> None:
         """Keep what is known before anything is touched."""
         benchmark = self._plan.benchmark
-        self._directory.save_text("config.yaml", benchmark.text)
         self._write()
+        self._directory.save_text("config.yaml", benchmark.text)
         self._reserve.take()
         self._announce(
             events.RUN_STARTED,
@@ -99,6 +121,8 @@ class _Run:
             stages=[stage.name for stage in self._plan.stages],
             hosts=list(self._plan.hosts),
         )
+        if self._announce.failure:
+            raise self._announce.failure
         for text in benchmark.warnings:
             self._announce(events.WARNING, text=text)
         for stage, reason in self._plan.skipped.items():
@@ -151,6 +175,8 @@ class _Run:
             self._record, trials=(*self._record.trials, record), status=record.status, error=record.error
         )
         self._reserve.give_back()
+        if not self._is_in_place:
+            raise removed(self._directory.path)
         self._directory.write_json("trial.json", record.to_json())
 
     def fail(self, error: BaseException) -> None:
@@ -179,6 +205,8 @@ class _Run:
     def end(self) -> RunRecord:
         if self._announce.failure:
             self.fail(self._announce.failure)
+        elif not self._is_in_place:
+            self.fail(removed(self._directory.path))
         elif self._record.status == "succeeded" and self.stopping.is_asked:
             self.fail(self.stopping.error)
         self._record = replace(
@@ -188,7 +216,8 @@ class _Run:
             flags=tuple(self._announce.warnings),
         )
         self._reserve.give_back()
-        self._write()
+        if self._is_in_place:
+            self._write()
         self._announce(
             events.RUN_FINISHED,
             status=self._record.status,
@@ -212,11 +241,16 @@ class _Run:
             writer=facts.writer(),
             config=config,
             options=self._options.recorded,
-            git=facts.git_facts(benchmark.directory),
-            versions=facts.versions(),
+            git=self._code["git"],
+            versions=self._code["versions"],
             path=self._directory.path,
         )
         return record.masked(self._redactor.text)
+
+    @property
+    def _is_in_place(self) -> bool:
+        """Whether the run's directory is still the one that was made for it."""
+        return self._directory.identity() == self._made_as
 
     def _write(self) -> None:
         self._directory.write_metadata(self._record.masked(self._redactor.text).to_json())
