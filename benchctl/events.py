@@ -20,7 +20,9 @@ STAGE_GOES_ON = "stage_goes_on"  # stage, host, elapsed_s; every half minute
 STAGE_FINISHED = "stage_finished"  # stage, host, status, exit_code, signal, duration_s, error{}
 STAGE_SKIPPED = "stage_skipped"  # stage, reason
 BACKGROUND_ENDED = "background_ended"  # stage, host, status, exit_code, signal, duration_s, stopped, error{}
-OUTPUT_COLLECTED = "output_collected"  # output, stage, host, remote_path, path, bytes, sha256, duration_s
+OUTPUT_COLLECTED = (
+    "output_collected"  # output, stage, host, remote_path, path, bytes, sha256, files, retries, duration_s
+)
 OUTPUT_MISSED = "output_missed"  # output, stage, host, optional, reason
 STOPPING = "stopping"  # text
 WARNING = "warning"  # text

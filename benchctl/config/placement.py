@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from benchctl.config.findings import References, check_slugs_differ, check_unique
-from benchctl.config.model import slug
+from benchctl.config.model import is_pattern, slug
 from benchctl.config.schema import Item
 from benchctl.config.yaml_file import Place, shown
 
@@ -23,30 +23,44 @@ def check_outputs(references: References) -> None:
     for output in references.draft.outputs():
         _check_remote_path(references, output)
         if "local_path" in output:
-            _check_local_path(references, output.at("local_path"), output["local_path"])
-            _check_not_ours(references, output.at("local_path"), output["local_path"], (*_OUR_FILES, *_OUR_FOLDERS))
+            path = _kept_folder(output, output["local_path"])
+            _check_local_path(references, output.at("local_path"), path)
+            _check_not_ours(references, output.at("local_path"), path, (*_OUR_FILES, *_OUR_FOLDERS))
+
+
+def _kept_folder(output: Item, local_path: str) -> str:
+    """A local_path without the slash that a folder's may end with."""
+    path = output.get("remote_path", "")
+    return local_path.rstrip("/") if path.endswith("/") or is_pattern(path) else local_path
 
 
 def _check_remote_path(references: References, output: Item) -> None:
     path, place = output.get("remote_path"), output.at("remote_path")
     if path is None:
         return
-    if flaw := _not_one_file(path):
+    if flaw := _pattern_flaw(path) if is_pattern(path) else None:
         references.problem(place, f"{shown(path)} {flaw}")
     elif "local_path" not in output and not references.document.is_bad(output.at("local_path")):
-        _check_own_name(references, place, path)
+        _check_own_name(references, place, output)
 
 
-def _not_one_file(path: str) -> str | None:
-    if re.search(r"[*?\[]", path):
-        return "is a pattern (it holds *, ? or [), and patterns are not supported yet; name one file"
-    return "is a folder, and folders are not supported yet; name one file" if path.endswith("/") else None
+def _pattern_flaw(pattern: str) -> str | None:
+    if "**" in pattern:
+        return "holds **, which is not known here; name the folder to take all of it, or write one * per level"
+    if "[:" in pattern:
+        return "holds a class of characters such as [:digit:], which is not known here; write [0-9]"
+    if pattern.endswith("/"):
+        return "is a pattern, and those are for files; add a /* to it, or remove the slash at its end"
+    if ".." in pattern.split("/"):
+        return "is a pattern that holds '..'; write the path without"
+    return None if pattern.isprintable() else "is a pattern with a character that can't be printed; use a ? for it"
 
 
-def _check_own_name(references: References, place: Place, path: str) -> None:
-    """The file's own name, when it is to be kept under that."""
-    name = PurePosixPath(path).name
-    if name in ("", "..") or path in ("~", "."):
+def _check_own_name(references: References, place: Place, output: Item) -> None:
+    """The name it is kept under when none is given: its own, for a pattern that of the output."""
+    path = output["remote_path"]
+    name = slug(output.get("name", "x")) if is_pattern(path) else PurePosixPath(path).name
+    if name in ("", "..") or path.rstrip("/") in ("~", "."):
         references.problem(place, f"{shown(path)} has no name of its own; add a local_path to keep it as")
     else:
         _check_local_path(references, place, name)
@@ -139,7 +153,9 @@ def _landings(references: References) -> Iterator[tuple[Item, str, str]]:
     """Each output and plot with the key that says where it goes, and where that is."""
     for output in references.draft.outputs():
         if "local_path" in output:
-            yield output, "local_path", _kept_path(output["local_path"])
+            yield output, "local_path", _kept_path(_kept_folder(output, output["local_path"]))
+        elif is_pattern(output.get("remote_path", "")):
+            yield output, "remote_path", slug(output.get("name", ""))
         elif "remote_path" in output:
             yield output, "remote_path", PurePosixPath(output["remote_path"]).name
     for plot in references.draft.plots:

@@ -157,7 +157,9 @@ class Story:
 
     def _output_collected(self, event: Event) -> Sentence:
         self.transfers.pop((_get(event, "output"), _get(event, "host")), None)
-        details = [_get(event, "path"), size(event.data.get("bytes"))]
+        files = event.data.get("files")
+        path = f"{_get(event, 'path')}/" if files else _get(event, "path")
+        details = [path, count(files, "file") if files else "", size(event.data.get("bytes"))]
         what = ", ".join(detail for detail in details if detail)
         return Sentence(f"output {_get(event, 'output')} from {_get(event, 'host')}: {what}{_in(event)}", "good")
 
