@@ -31,7 +31,7 @@ RUN_FINISHED = "run_finished"  # status, duration_s, error{}
 
 OUTPUT_LINES = "output_lines"  # stage, host, stream, lines[], left_out
 HEALTH_PROGRESS = "health_progress"  # stage, host, check, elapsed_s, window_s, last
-TRANSFER_PROGRESS = "transfer_progress"  # output, host, done_bytes, total_bytes
+TRANSFER_PROGRESS = "transfer_progress"  # output, host, done_bytes, total_bytes; verb: copying, outside a run
 
 TRANSIENT = frozenset({OUTPUT_LINES, HEALTH_PROGRESS, TRANSFER_PROGRESS})
 

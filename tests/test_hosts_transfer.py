@@ -723,16 +723,50 @@ def test_copy_to_where_no_folder_is_says_so(pair: tuple[Host, Host], there: Path
     assert caught.value.hint == f"is there room, and may {target.alias}'s user write there?"
 
 
-def test_copy_to_a_full_disk_leaves_nothing(pair: tuple[Host, Host], there: Path, tmp_path: Path) -> None:
+def test_copy_to_too_small_a_disk_is_refused_before_a_byte_moves(
+    pair: tuple[Host, Host], there: Path, tmp_path: Path
+) -> None:
     source, target = pair
     write(there / "a", b"x" * 30_000_000)
     with small_disk(tmp_path) as disk:
-        with pytest.raises(OutputError) as caught:
-            Copying(source, str(there / "a"), target, f"{disk}/a").run()
-        assert caught.value.message == (
-            f"copying {there}/a from {source.place} to {disk}/a on {target.place}: No space left on device"
-        )
+        for path in (there, there / "a"):
+            with pytest.raises(OutputError) as caught:
+                Copying(source, str(path), target, f"{disk}/a").run()
+            assert caught.value.message == (
+                f"{path} on {source.place} has 30,000,000 bytes, and {disk} on {target.place} only 20,971,520 free"
+            )
         assert left_in(disk) == []
+
+
+@pytest.mark.parametrize("what", ["big", "", "small"])
+def test_copy_that_fills_the_disk_leaves_nothing(
+    pair: tuple[Host, Host], there: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    source, target = pair
+    fill(there, {f"small/{n}": b"x" * 100_000 for n in range(300)} | {"big": b"x" * 30_000_000})
+    monkeypatch.setattr(type(target), "free_bytes", lambda host, folder: None)
+    path = there / what
+    with small_disk(tmp_path) as disk:
+        with pytest.raises(OutputError) as caught:
+            Copying(source, str(path), target, f"{disk}/a").run()
+        assert caught.value.message == (
+            f"copying {path} from {source.place} to {disk}/a on {target.place}: No space left on device"
+        )
+        assert caught.value.hint == f"is there room, and may {target.alias}'s user write there?"
+        assert left_in(disk) == []
+
+
+def test_copy_onto_or_into_itself_is_refused(make: MakeHost, there: Path) -> None:
+    host = make()
+    fill(there / "out", {"a": b"1"})
+    with pytest.raises(OutputError) as caught:
+        Copying(host, f"{there}/out/a", host, f"{there}/out").run()
+    assert caught.value.message == f"{there}/out/a on local can't be copied onto itself"
+    for target in (f"{there}/out/", f"{there}/out/below", f"{there}/out"):
+        with pytest.raises(OutputError) as caught:
+            Copying(host, f"{there}/out", host, target).run()
+        assert caught.value.message == f"{there}/out on local can't be copied into itself"
+    assert tree(there) == {"out/a": b"1"}
 
 
 def test_stopped_copy_leaves_what_was_there(pair: tuple[Host, Host], there: Path, home: Path) -> None:
@@ -819,7 +853,11 @@ def test_copy_of_a_folder_arrives_whole(many_ways: tuple[Host, Host], there: Pat
     assert tree(home / "kept") == files
     assert (home / "kept/empty/below").is_dir()
     assert [(home / f"kept/{name}").stat().st_mode & 0o7777 for name in ("tool", "big")] == [0o755, 0o600]
-    assert (copied.path, copied.files, copied.bytes) == (f"{home}/kept", len(files), sum(map(len, files.values())))
+    assert (copied.target, copied.files, copied.bytes) == (
+        f"{target.alias}:{home}/kept",
+        len(files),
+        sum(map(len, files.values())),
+    )
     assert copied.left_out == ("link (a symbolic link)",)
     assert copied.is_verified
     assert left_in(home) == ["kept"]
@@ -828,7 +866,9 @@ def test_copy_of_a_folder_arrives_whole(many_ways: tuple[Host, Host], there: Pat
 def test_copy_of_an_empty_folder_is_an_empty_folder(many_ways: tuple[Host, Host], there: Path, home: Path) -> None:
     (there / "out").mkdir()
     copied = Copying(many_ways[0], f"{there}/out", many_ways[1], f"{home}/").run()
-    assert (copied.path, copied.files, list((home / "out").iterdir())) == (f"{home}/out", 0, [])
+    assert copied.source == f"{many_ways[0].alias}:{there}/out"
+    assert copied.target == f"{many_ways[1].alias}:{home}/out"
+    assert (copied.files, list((home / "out").iterdir())) == (0, [])
 
 
 def test_copy_to_a_host_without_sha256sum_is_verified_by_its_sizes(

@@ -25,9 +25,10 @@ LAYERS = {  # what may be imported at run time from where; itself always
     "project_task": ("config", "hosts", *BASE),
     "plan": ("config", "hosts", "project_task", *BASE),
     "workflow": ("plan", "project_task", "runs", "hosts", "config", *BASE),
+    "copying": ("plan", "hosts", "config", *BASE),
     "reports": ("runs", "config", *BASE),
     "scaffold": ("errors",),
-    "": ("plan", "workflow", "reports", "runs", "config", *BASE),  # benchctl/__init__.py, the API
+    "": ("plan", "workflow", "copying", "reports", "runs", "config", *BASE),  # benchctl/__init__.py, the API
     "choices": ("", "reports", "errors"),  # shared by the front ends
     "console": ("errors",),
     "cli": ("", "choices", "console", "scaffold", "reports", "runs", "config", *BASE),

@@ -234,6 +234,10 @@ class Host(ABC):
         """
 
     @abstractmethod
+    def free_bytes(self, folder: str) -> int | None:
+        """How much a folder's disk still takes; None where that can't be said. Raises LinkLost."""
+
+    @abstractmethod
     def make_folder(self, path: str) -> None:
         """It must not exist, but the one above it must. Raises OSError."""
 

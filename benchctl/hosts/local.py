@@ -88,6 +88,12 @@ class LocalHost(Host):
     def digests(self, folder: str, names: Sequence[str], size: int) -> list[str] | None:
         return [_digest(Path(folder, name)) for name in names]
 
+    def free_bytes(self, folder: str) -> int | None:
+        try:
+            return shutil.disk_usage(folder).free
+        except OSError:
+            return None
+
     def make_folder(self, path: str) -> None:
         os.mkdir(path)
 

@@ -110,6 +110,12 @@ class RemoteHost(Host):
         printed = "".join(self._said(job, told=told, stall_s=stall_s) for job, told in jobs)
         return [line.removeprefix("\\").partition(" ")[0] for line in printed.splitlines()]
 
+    def free_bytes(self, folder: str) -> int | None:
+        try:
+            return there.free_bytes(self._ask_about_files(f"df -Pk -- {shlex.quote(folder)}"))
+        except OSError:
+            return None
+
     def make_folder(self, path: str) -> None:
         self._ask_about_files(f"mkdir -- {shlex.quote(path)}")
 

@@ -31,13 +31,15 @@ Link = Callable[[], AbstractContextManager[None]]  # turns what says "connection
 
 
 def as_os_error(text: str) -> OSError:
-    """The error that a tool's last line names (`cat: /tmp/a: Permission denied`), as `open` here would raise it."""
+    """The error that a tool's last words name (`cat: /tmp/a: Permission denied`), as `open` here would raise it."""
     lines = text.strip().splitlines() or ["it ended without a word"]
-    subject, _, reason = lines[-1].rpartition(": ")
-    number = _NUMBERS.get(reason)
-    if number is None:
-        return OSError(errno.EIO, lines[-1])
-    return OSError(number, os.strerror(number), _file_named(subject))
+    for line in reversed(lines):
+        subject, _, reason = line.rpartition(": ")
+        if number := _NUMBERS.get(reason):
+            return OSError(number, os.strerror(number), _file_named(subject))
+    if re.search("Wrote only [0-9]+ of [0-9]+ bytes", text):  # how GNU tar says it
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return OSError(errno.EIO, lines[-1])
 
 
 def _file_named(subject: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Iterator
 
@@ -54,6 +55,12 @@ def unpack_into(folder: str) -> str:
 
 def digest_files(folder: str) -> str:
     return f"{_enter(folder)}; exec xargs -0 sha256sum"
+
+
+def free_bytes(table: str) -> int | None:
+    """The room that the last line of `df -Pk` names; None where it names none."""
+    numbers = re.findall(r"\s(\d+)\s+(\d+)\s+(\d+)\s+\d+%", table)
+    return int(numbers[-1][2]) * 1024 if numbers else None
 
 
 def null_ended(names: Iterable[str]) -> bytes:

@@ -25,7 +25,8 @@ T = TypeVar("T")
 class Copied:
     """What a copy came to. `sha256` of a folder: as of a collected one."""
 
-    path: str  # on the target, absolute
+    source: str  # `db:/tmp/a`
+    target: str  # likewise, where it is now
     bytes: int
     sha256: str
     files: int | None  # how many; None for a single file
@@ -63,7 +64,7 @@ class Copying:
     def _copy_file(self, found: FileStat) -> Copied:
         final = self._retries.run(self._final_file)
         permissions = self._retries.run(lambda: self._permissions(found, final))
-        self._total = found.bytes
+        self._check_room(found.bytes, final)
         with self._partial(final) as partial:
             with FarFile(self._target, partial, permissions, refuse=self._refusal(final), grew=self._grew) as arrival:
                 before = self._reading.file(self._source_path, arrival)
@@ -80,9 +81,12 @@ class Copying:
         if self._target_path.endswith("/"):
             return self._target.real_path(f"{path}/{self._name}")
         try:
-            return f"{path}/{self._name}" if self._target.stat(path).kind == "folder" else path
+            final = f"{path}/{self._name}" if self._target.stat(path).kind == "folder" else path
         except OSError:
             return path
+        if self._source is self._target and final == self._source.real_path(self._source_path):
+            raise OutputError(f"{self._source_path} on {self._source.place} can't be copied onto itself")
+        return final
 
     def _permissions(self, found: FileStat, final: str) -> int:
         """The source's, or those of the file that is replaced. A folder, device or pipe is never replaced."""
@@ -108,7 +112,7 @@ class Copying:
     def _copy_folder(self) -> Copied:
         found = self._reading.list_folder(self._source_path)
         final = self._retries.run(self._final_folder)
-        self._total = found.bytes
+        self._check_room(found.bytes, final)
         with self._partial(final) as partial:
             done = self._fill(partial, found, final)
             is_verified = self._verify(partial, done, final)
@@ -124,6 +128,8 @@ class Copying:
         """Exactly where it was said, or below a path that ends with a slash; nothing may be there."""
         path = self._target.real_path(self._target.resolve(self._target_path))
         final = f"{path}/{self._name}" if self._target_path.endswith("/") else path
+        if self._source is self._target and f"{final}/".startswith(f"{self._target.real_path(self._source_path)}/"):
+            raise OutputError(f"{self._source_path} on {self._source.place} can't be copied into itself")
         try:
             existing = self._target.stat(final)
         except OSError:
@@ -155,6 +161,14 @@ class Copying:
             self._watch.tell(f"{where} changed while it was copied: {in_a_few_words(changed)}")
 
     # Both
+
+    def _check_room(self, size: int, final: str) -> None:
+        self._total = size
+        folder = final.rpartition("/")[0] or "/"
+        free = self._retries.run(lambda: self._target.free_bytes(folder))
+        if free is not None and size > free:
+            source, target = f"{self._source_path} on {self._source.place}", f"{folder} on {self._target.place}"
+            raise OutputError(f"{source} has {size:,} bytes, and {target} only {free:,} free", hint="free some room")
 
     @property
     def _name(self) -> str:
@@ -231,7 +245,7 @@ class Copying:
 
     def _copied(
         self,
-        path: str,
+        final: str,
         size: int,
         sha256: str,
         *,
@@ -241,7 +255,8 @@ class Copying:
     ) -> Copied:
         duration_s = time.monotonic() - self._began
         return Copied(
-            path=path,
+            source=f"{self._source.alias}:{self._source_path}",
+            target=f"{self._target.alias}:{final}",
             bytes=size,
             sha256=sha256,
             files=files,

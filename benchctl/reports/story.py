@@ -31,11 +31,12 @@ class Going:
 
 @dataclass
 class Transfer:
-    """A file on its way home."""
+    """A file or folder on its way home, or to another host."""
 
     output: str
     host: str
     started: datetime
+    verb: str = "collecting"
     done_bytes: int = 0
     total_bytes: int | None = None
 
@@ -202,7 +203,8 @@ class Story:
 
     def _transfer_progress(self, event: Event) -> None:
         output, host = _get(event, "output"), _get(event, "host")
-        transfer = self.transfers.setdefault((output, host), Transfer(output, host, event.at))
+        verb = str(event.data.get("verb") or "collecting")
+        transfer = self.transfers.setdefault((output, host), Transfer(output, host, event.at, verb))
         transfer.done_bytes = event.data.get("done_bytes") or 0
         transfer.total_bytes = event.data.get("total_bytes")
 
@@ -245,7 +247,7 @@ def transfer_text(transfer: Transfer, at: datetime) -> str:
     seconds = (at - transfer.started).total_seconds()
     total = f" of {size(transfer.total_bytes)}" if transfer.total_bytes else ""
     rate = f", {size(transfer.done_bytes / seconds)}/s" if seconds > 0.2 else ""
-    return f"collecting {transfer.output} from {transfer.host}: {size(transfer.done_bytes)}{total}{rate}"
+    return f"{transfer.verb} {transfer.output} from {transfer.host}: {size(transfer.done_bytes)}{total}{rate}"
 
 
 def _waiting(event: Event) -> str:
