@@ -25,6 +25,7 @@ from benchctl.template import did_you_mean
 
 PROGRESS_S = 0.1
 CLOSE_S = 2.0
+STOP_S = 10.0
 
 LoadConfig = Callable[[], Benchmark]
 
@@ -67,7 +68,7 @@ def copy_between(source: str, target: str, load: LoadConfig, listeners: Sequence
             _connect(list(hosts.values()), announce)
             start, end = hosts[from_end.alias], hosts[to_end.alias]
             watch = _watch(from_end, announce)
-            return Copying(start, start.resolve(from_end.path), end, to_end.path, watch).run()
+            return _run(Copying(start, start.resolve(from_end.path), end, to_end.path, watch), announce)
         finally:
             _at_once([host.close for host in hosts.values()], CLOSE_S)
 
@@ -110,6 +111,33 @@ def _connect(hosts: Sequence[Host], announce: Callable[..., None]) -> None:
     for host in hosts:
         for text in host.remarks():
             announce(events.WARNING, text=text)
+
+
+def _run(copying: Copying, announce: Callable[..., None]) -> Copied:
+    """In a thread of its own: a signal ends the wait for it, and never a step in its middle."""
+    results: list[Copied] = []
+    errors: list[BaseException] = []
+    is_over = threading.Event()  # an interrupted `join` would take the thread for ended
+
+    def run() -> None:
+        try:
+            results.append(copying.run())
+        except BaseException as error:
+            errors.append(error)
+        is_over.set()
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        is_over.wait()
+    except BaseException:
+        copying.stop()
+        if not is_over.wait(STOP_S):
+            text = f"the copy did not stop within {STOP_S:g} s; its half may be left beside its target (.part)"
+            announce(events.WARNING, text=text)
+        raise
+    if errors:
+        raise errors[0]
+    return results[0]
 
 
 def _at_once(functions: Sequence[Callable[[], object]], seconds: float | None) -> None:

@@ -84,7 +84,8 @@ def test_copy_on_this_machine_needs_no_config(tmp_path: Path) -> None:
     ("ends", "code", "message", "hint"),
     [
         (("dv:/tmp/a", "x"), 2,
-         "no host is called 'dv' in config.yaml. Hosts: db, app, dead, local. Did you mean 'db'?", "a file of this machine with a colon in its name: ./dv:/tmp/a"),
+         "no host is called 'dv' in config.yaml. Hosts: db, app, dead, local. Did you mean 'db'?",
+         "a file of this machine with a colon in its name: ./dv:/tmp/a"),
         (("db:", "x"), 2, "must be HOST:PATH or a path of this machine, such as db:/tmp/a or ./a, not 'db:'", ""),
         (("db:/no/such", "x"), 1, "there is no /no/such on db", ""),
         (("dead:/tmp/a", "x"), 4, "dead (127.0.0.1:", "is sshd running there on port "),
