@@ -28,6 +28,7 @@ from benchctl.hosts.connection import fabric_config
 from benchctl.hosts.host import Host
 from benchctl.hosts.making import make_host
 from benchctl.hosts.reading import Missing
+from benchctl.hosts.streams import Reader
 from benchctl.hosts.transfer import Copying
 
 MakeSshd = Callable[..., Sshd]
@@ -337,6 +338,83 @@ def test_transfer_that_stalls_is_taken_up_again(
     assert (home / "b").read_bytes() == content
     assert told[0] == f"{host.place}: no byte moved for 0.3 s; it goes on where it was (attempt 2 of 4)"
     assert left_in(home) == ["b"]
+
+
+@pytest.fixture
+def slow_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every link counts as slow, and every byte saved as worth it."""
+    monkeypatch.setattr(retrying, "MEASURE_S", 0.0)
+    monkeypatch.setattr(retrying, "GZIP_BYTES_S", 1e15)
+    monkeypatch.setattr(retrying, "WORTH_BYTES", 0)
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is run on a host for reading, as it is asked for."""
+    asked: list[str] = []
+    begin = Reader.__init__
+
+    def note(reader: Reader, channel: Any, job: str, **more: Any) -> None:
+        asked.append(job)
+        begin(reader, channel, job, **more)
+
+    monkeypatch.setattr(Reader, "__init__", note)
+    return asked
+
+
+CSV = b"".join(b"%d,%s,%d.5\n" % (1_700_000_000 + n, b"read" if n % 3 else b"write", n % 977) for n in range(200_000))
+
+
+@pytest.mark.usefixtures("slow_link")
+def test_text_goes_on_compressed_where_that_saves_time(
+    sshd: Sshd, keys: Keys, make: MakeHost, there: Path, home: Path, jobs: list[str]
+) -> None:
+    host = make(sshd, keys.plain)
+    write(there / "a", CSV * 3)
+    found = collect(host, str(there / "a"), home / "b")
+    assert (home / "b").read_bytes() == CSV * 3
+    assert (found.sha256, found.retries) == (hashlib.sha256(CSV * 3).hexdigest(), 0)
+    assert jobs[0] == f"exec cat -- {there}/a"
+    assert re.fullmatch(rf"tail -c \+\d+ -- {there}/a \| gzip -1c", jobs[1])
+    assert len(jobs) == 2
+
+
+@pytest.mark.usefixtures("slow_link")
+def test_small_files_go_on_compressed_too(
+    sshd: Sshd, keys: Keys, make: MakeHost, there: Path, home: Path, jobs: list[str]
+) -> None:
+    host = make(sshd, keys.plain)
+    files = fill(there / "out", {f"{n}": CSV[: 50_000 + n] for n in range(100)})
+    collect(host, str(there / "out"), home / "kept")
+    assert tree(home / "kept") == files
+    assert [job.endswith("| gzip -1c") for job in jobs if "tar" in job] == [False, True]
+
+
+@pytest.mark.usefixtures("slow_link", "at_once")
+def test_compressed_transfer_that_is_cut_goes_on(
+    make_sshd: MakeSshd, keys: Keys, make: MakeHost, there: Path, home: Path, jobs: list[str]
+) -> None:
+    server = make_sshd()
+    host = make(server, keys.plain)
+    content = write(there / "a", CSV * 20)
+    cuts = Cuts(server, after=20_000_000, times=2)
+    found = collect(host, str(there / "a"), home / "b", cuts.watch())
+    assert (home / "b").read_bytes() == content
+    assert (found.retries, cuts.never_went_back) == (2, True)
+    assert [job.endswith("| gzip -1c") for job in jobs] == [False, True, True, True]
+
+
+@pytest.mark.usefixtures("slow_link")
+@pytest.mark.parametrize("why", ["it would not shrink", "there is no gzip"])
+def test_transfer_stays_as_it_is_where_nothing_is_saved(
+    make_sshd: MakeSshd, keys: Keys, make: MakeHost, there: Path, home: Path, tmp_path: Path, jobs: list[str], why: str
+) -> None:
+    environment = {"PATH": str(without_tar(tmp_path / "tools"))} if "gzip" in why else {}
+    host = make(make_sshd(environment=environment), keys.plain)
+    content = write(there / "a", CSV if "gzip" in why else os.urandom(10_000_000))
+    collect(host, str(there / "a"), home / "b")
+    assert (home / "b").read_bytes() == content
+    assert jobs == [f"exec cat -- {there}/a"]
 
 
 # Folders and patterns
