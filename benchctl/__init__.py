@@ -17,13 +17,14 @@ from benchctl.errors import BenchctlError, ConfigError
 if TYPE_CHECKING:
     from benchctl.config.model import Benchmark
     from benchctl.events import Listener
+    from benchctl.hosts.transfer import Copied
     from benchctl.plan import Plan
     from benchctl.runs.record import RunRecord
     from benchctl.runs.store import Store
 
 __version__ = "0.1.0"
 
-__all__ = ["BenchctlError", "ConfigError", "compile_plan", "find", "load", "results_directory", "run"]
+__all__ = ["BenchctlError", "ConfigError", "compile_plan", "copy", "find", "load", "results_directory", "run"]
 
 
 def load(path: str | Path | None = None, *, overrides: Mapping[str, str] | None = None) -> Benchmark:
@@ -85,6 +86,18 @@ def run(  # noqa: PLR0913 - one keyword for each thing that one may want to chan
         recorded=recorded,
     )
     return execute(plan, Store(results_directory(benchmark, results)), options, hearing)
+
+
+def copy(source: str, target: str, *, config: str | Path | None = None, listeners: Sequence[Listener] = ()) -> Copied:
+    """Copy a file or a folder between two hosts of a config; what it came to: size, SHA-256, files, duration.
+
+    source, target: HOST:PATH, or a path of this machine. Below a target that ends with a slash the source keeps its
+    name. config: as for `load`, and only read where a host is named. Raises UsageError, ConfigError, HostError and
+    OutputError; the target's name only ever holds a whole copy.
+    """
+    from benchctl.copying import copy_between
+
+    return copy_between(source, target, lambda: load(config), listeners)
 
 
 def results_directory(benchmark: Benchmark, results: str | Path | None = None) -> Path:

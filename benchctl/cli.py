@@ -41,11 +41,12 @@ GROUPS = {
     "Begin": ("init", "validate"),
     "Run": ("run",),
     "Look at runs": ("list", "show", "logs"),
+    "Move files": ("copy",),
 }
 EXIT_CODES = """\b
 Exit codes:
   0    done
-  1    the benchmark ran and failed
+  1    the benchmark, or a copy, failed
   2    the command line or the config makes no sense; nothing was started
   3    done, but incomplete
   4    a host could not be reached, or refused us
@@ -372,6 +373,38 @@ def init(directory: str) -> None:
         say(f"left {path} as it is")
     place = "" if Path(directory) == Path() else f"cd {shlex.quote(directory)} && "
     say(f"next: {place}benchctl run")
+
+
+@cli.command(
+    short_help="Copy a file or folder from host to host.", epilog="Example: benchctl copy db:/var/log/db/ app:/tmp/"
+)
+@click.argument("source", metavar="SRC")
+@click.argument("target", metavar="DST")
+@click.option(
+    "--config",
+    type=click.Path(),
+    metavar="CONFIG",
+    help="What the hosts are. Default: config.yaml, else benchmark.yaml.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+@json_option
+def copy(source: str, target: str, *, config: str | None, quiet: bool, as_json: bool) -> None:
+    """Copy the file or folder SRC to DST, each HOST:PATH with a host of CONFIG, or a path of this machine.
+
+    Between two other hosts it streams through this machine and is not stored here. A file replaces a file; a folder
+    replaces nothing. Below a DST that ends with a slash it keeps its name.
+    """
+    import dataclasses
+
+    import benchctl
+    from benchctl.reports.copy_page import copy_json, copy_text
+
+    with Watching(quiet=quiet, verbose=False) as listeners:
+        copied = dataclasses.asdict(benchctl.copy(source, target, config=config, listeners=listeners))
+    if as_json:
+        print_json(copy_json(copied))
+    elif not quiet:
+        say(copy_text(copied))
 
 
 # What the commands share

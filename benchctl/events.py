@@ -21,7 +21,9 @@ STAGE_FINISHED = "stage_finished"  # stage, host, status, exit_code, signal, dur
 STAGE_RETRIED = "stage_retried"  # stage, attempt, count, wait_s, error{}; the attempt that comes after wait_s
 STAGE_SKIPPED = "stage_skipped"  # stage, reason
 BACKGROUND_ENDED = "background_ended"  # stage, host, status, exit_code, signal, duration_s, stopped, error{}
-OUTPUT_COLLECTED = "output_collected"  # output, stage, host, remote_path, path, bytes, sha256, duration_s
+OUTPUT_COLLECTED = (
+    "output_collected"  # output, stage, host, remote_path, path, bytes, sha256, files, retries, duration_s
+)
 OUTPUT_MISSED = "output_missed"  # output, stage, host, optional, reason
 STOPPING = "stopping"  # text
 WARNING = "warning"  # text
@@ -30,7 +32,7 @@ RUN_FINISHED = "run_finished"  # status, duration_s, error{}
 
 OUTPUT_LINES = "output_lines"  # stage, host, stream, lines[], left_out
 HEALTH_PROGRESS = "health_progress"  # stage, host, check, elapsed_s, window_s, last
-TRANSFER_PROGRESS = "transfer_progress"  # output, host, done_bytes, total_bytes
+TRANSFER_PROGRESS = "transfer_progress"  # output, host, done_bytes, total_bytes; verb: copying, outside a run
 
 TRANSIENT = frozenset({OUTPUT_LINES, HEALTH_PROGRESS, TRANSFER_PROGRESS})
 

@@ -17,7 +17,7 @@ import pytest
 import benchctl
 
 LIMIT_S = 60
-COMMANDS = ("init", "validate", "run", "list", "show", "logs")
+COMMANDS = ("init", "validate", "run", "list", "show", "logs", "copy")
 SMALL = """\
 benchmark: {name: small}
 vars: {word: hello}
@@ -122,7 +122,7 @@ def test_help_names_every_command_in_its_group(tmp_path: Path) -> None:
     ended = benchctl_in(tmp_path, "--help")
     assert (ended.code, ended.err) == (0, "")
     heads = [line.strip(" :") for line in ended.out.splitlines() if line.endswith(":")]
-    assert heads == ["Options", "Begin", "Run", "Look at runs", "Exit codes"]
+    assert heads == ["Options", "Begin", "Run", "Look at runs", "Move files", "Exit codes"]
     for command in COMMANDS:
         assert f"\n  {command} " in ended.out
 

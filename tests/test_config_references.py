@@ -214,13 +214,11 @@ def test_a_path_is_checked_with_its_variables_filled_in(directory: Path, path: s
 def test_an_absolute_path_from_a_variable_is_one(directory: Path) -> None:
     outputs = [
         {"name": "a", "remote_path": "/tmp/{{vars.file}}", "local_path": "{{vars.dir}}/a-{{run.id}}.csv"},
-        {"name": "b", "remote_path": "/tmp/{{vars.file}}"},
     ]
     text = command("x", outputs=outputs).replace("{d: 5s", "{dir: /var/tmp, file: x/y.csv, d: 5s")
     assert complaints(directory, text) == []
-    a, b = load(directory / "config.yaml").stages[0].outputs
+    (a,) = load(directory / "config.yaml").stages[0].outputs
     assert (a.is_copied, a.local_path, a.kept_as) == (True, "/var/tmp/a-{{run.id}}.csv", "a-{{run.id}}.csv")
-    assert (b.remote_path, b.kept_as) == ("/tmp/x/y.csv", "y.csv")
 
 
 def test_absolute_paths_are_kept_under_their_last_name_and_templates_stay(directory: Path) -> None:
@@ -233,14 +231,52 @@ def test_absolute_paths_are_kept_under_their_last_name_and_templates_stay(direct
     assert kept == ["a.csv", "e-{{run.id}}.csv"]
 
 
-@pytest.mark.parametrize("local_path", [{}, {"local_path": "all.csv"}])
-def test_outputs_that_are_not_one_file_are_not_supported_yet(directory: Path, local_path: dict[str, str]) -> None:
-    pattern = "is a pattern (it holds *, ? or [), and patterns are not supported yet; name one file"
-    folder = "is a folder, and folders are not supported yet; name one file"
-    wrong = {"/tmp/*.csv": pattern, "/tmp/run-?/lat.csv": pattern, "lat[12].csv": pattern, "/tmp/all/": folder}
-    for path, reason in wrong.items():
-        text = command("x", outputs=[{"name": "a", "remote_path": path, **local_path}])
-        assert complaints(directory, text) == [f"stages[0].outputs[0].remote_path: {path!r} {reason}"]
+@pytest.mark.parametrize(
+    ("paths", "kept"),
+    [
+        ({"remote_path": "/tmp/all/"}, "all"),
+        ({"remote_path": "/tmp/all/", "local_path": "data/"}, "data"),
+        ({"remote_path": "/tmp/all", "local_path": "data"}, "data"),
+        ({"remote_path": "/tmp/*.csv"}, "a-b"),
+        ({"remote_path": "run-?/lat[12].csv", "local_path": "x/y/"}, "x/y"),
+        ({"remote_path": "{{run.id}}/*", "local_path": "/srv/kept/"}, "kept"),
+    ],
+)
+def test_folders_and_patterns_are_kept_under_a_name(directory: Path, paths: dict[str, str], kept: str) -> None:
+    assert complaints(directory, command("x", outputs=[{"name": "a b", **paths}])) == []
+    assert load(directory / "config.yaml").stages[0].outputs[0].kept_as == kept
+
+
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        ({"remote_path": "/tmp/**/x"}, "remote_path: '/tmp/**/x' holds **, which is not known here; name the folder to "
+         "take all of it, or write one * per level"),
+        ({"remote_path": "/tmp/[[:digit:]]"}, "remote_path: '/tmp/[[:digit:]]' holds a class of characters such as "
+         "[:digit:], which is not known here; write [0-9]"),
+        ({"remote_path": "/tmp/run-*/"}, "remote_path: '/tmp/run-*/' is a pattern, and those are for files; add a /* "
+         "to it, or remove the slash at its end"),
+        ({"remote_path": "/tmp/../*"}, "remote_path: '/tmp/../*' is a pattern that holds '..'; write the path without"),
+        ({"remote_path": "~/"}, "remote_path: '~/' has no name of its own; add a local_path to keep it as"),
+        ({"remote_path": "/tmp/logs/"}, "remote_path: 'logs' is a folder that benchctl itself writes into the run; "
+         "add a local_path"),
+        ({"name": "plots", "remote_path": "/tmp/*"}, "remote_path: 'plots' is a folder that benchctl itself writes "
+         "into the run; add a local_path"),
+        ({"remote_path": "/tmp/*", "local_path": "scripts/"}, "local_path: 'scripts' is a folder that benchctl itself "
+         "writes into the run; choose another local_path"),
+        ({"remote_path": "/tmp/*", "local_path": "../x/"}, "local_path: '../x' leads out of the run's directory; "
+         "remove '..' or write an absolute path"),
+        ({"remote_path": "/else/first/"}, "remote_path: it would be kept as 'first', where 'one' of line 5 is kept; "
+         "add a local_path"),
+        ({"name": "FIRST", "remote_path": "/tmp/*"}, "remote_path: it would be kept as 'FIRST', where 'one' of line 5 "
+         "is kept; add a local_path"),
+        ({"remote_path": "/tmp/*", "local_path": "first/x/"}, "local_path: it would be kept as 'first/x', where 'one' "
+         "of line 5 is kept; choose another local_path"),
+    ],
+)  # fmt: skip
+def test_folder_or_pattern_must_have_a_place_of_its_own(directory: Path, paths: dict[str, str], message: str) -> None:
+    outputs = [{"name": "one", "remote_path": "/tmp/first/"}, {"name": "second", **paths}]
+    assert complaints(directory, command("x", outputs=outputs)) == [f"stages[0].outputs[1].{message}"]
 
 
 COLUMNS = {"t": {"type": "timestamp"}, "op": {"type": "string"}, "v": {"type": "float"}, "n": {"type": "integer"}}

@@ -25,10 +25,11 @@ LAYERS = {  # what may be imported at run time from where; itself always
     "project_task": ("config", "hosts", *BASE),
     "plan": ("config", "hosts", "project_task", *BASE),
     "workflow": ("plan", "project_task", "runs", "hosts", "config", *BASE),
+    "copying": ("plan", "hosts", "config", *BASE),
     "reports": ("runs", "config", *BASE),
     "scaffold": ("errors",),
     "given": ("names", "errors"),  # checks of the API and the front ends
-    "": ("given", "plan", "workflow", "reports", "runs", "config", *BASE),  # benchctl/__init__.py, the API
+    "": ("given", "plan", "workflow", "copying", "reports", "runs", "config", *BASE),  # benchctl/__init__.py, the API
     "choices": ("", "given", "reports", "errors", "units"),  # shared by the front ends
     "console": ("errors",),
     "cli": ("", "choices", "console", "scaffold", "reports", "runs", "config", *BASE),

@@ -71,6 +71,8 @@ OUTPUT: dict[str, Any] = {
     "path": "lat.csv",
     "bytes": 123,
     "sha256": "ab",
+    "files": [{"path": "a/b", "bytes": 123, "sha256": "cd"}],
+    "retries": 1,
     "status": "collected",
     "reason": None,
     "duration_s": 0.1,

@@ -160,7 +160,7 @@ def test_a_copy_whose_link_is_lost_is_lost(bench_of_its_own: Bench) -> None:
     copy = {"from": f"box:{bench.path('big')}", "to": f"local:{bench.path('there')}"}
     thread, found = in_a_thread(bench, {"name": "move", "copy": copy})
     bed.wait_until(lambda: list(bench.directory.glob("there.*.part")), "the copy goes on", timeout_s=60)
-    server_of(bench).drop_connections()
+    server_of(bench).stop()
     thread.join(90)
     (record,) = found
     assert (error_of(record).code, record.exit_code) == ("link-lost", 4)

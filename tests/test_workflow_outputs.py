@@ -5,13 +5,23 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from workflow_bed import Bench, error_of, on_host, statuses
+import sshd as bed
+from workflow_bed import Bench, error_of, on_host, remote_bench, statuses
 
+import benchctl
+from benchctl.config.model import HostConfig, Output, Stage
+from benchctl.events import Event
+from benchctl.hosts.connection import fabric_config
+from benchctl.hosts.making import make_host
+from benchctl.reports.run_page import run_text
 from benchctl.runs.record import OutputRecord, RunRecord
+from benchctl.workflow.outputs import Collector, Wanted
+
+MakeSshd = Callable[..., bed.Sshd]
 
 
 def output_of(record: RunRecord, name: str) -> OutputRecord:
@@ -152,7 +162,7 @@ def test_what_exists_is_collected_after_a_failure(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        ("mkdir {}", "is a folder"),
+        ("mkdir {}", "is a folder without a file in it"),
         ("mkfifo {}", "is a device, pipe or socket, not a file"),
         ("ln -s {}.none {}", "there is no"),
     ],
@@ -161,9 +171,6 @@ def test_what_is_no_file_is_said_and_never_read(bench: Bench, make: str, reason:
     path = bench.path("x")
     outputs = [{"name": "x", "remote_path": str(path), "local_path": "x.csv"}]
     record = bench.run(bench.stage("one", make.replace("{}", str(path)), outputs=outputs))
-    if record.error is None and "folder" in reason:
-        assert (record.path / "x.csv").is_dir()  # folders may be outputs too
-        return
     assert reason in failure_of(record)
     assert not (record.path / "x.csv").exists()
 
@@ -185,6 +192,200 @@ def test_an_output_older_than_its_stage_is_said(bench: Bench) -> None:
     (warning,) = bench.warnings()
     assert warning.startswith(f"output 'x' of {bench.place} is older than its stage: last written ")
     assert warning.endswith(" s before 'one' began")
+
+
+def test_folders_and_patterns_land_where_the_config_says(bench: Bench) -> None:
+    absolute = bench.path("elsewhere/copy")
+    make = "mkdir -p d/sub; echo 1 > d/a.csv; echo 22 > d/b.csv; echo 333 > d/sub/c.txt"
+    record = bench.run(
+        bench.stage(
+            "make",
+            make,
+            cwd=str(bench.directory),
+            outputs=[
+                {"name": "whole", "remote_path": "d/"},
+                {"name": "named", "remote_path": "d", "local_path": "x/{{stage.host}}"},
+                {"name": "All CSV", "remote_path": "d/*.csv"},
+                {"name": "some", "remote_path": "{{vars.folder}}/[ab].csv", "local_path": "{{run.id}}/"},
+                {"name": "out", "remote_path": "d", "local_path": f"{absolute}"},
+            ],
+        ),
+        config={"vars": {"folder": "d"}},
+    )
+    assert record.error is None
+    everything = {"a.csv": "1\n", "b.csv": "22\n", "sub/c.txt": "333\n"}
+    csv = {name: everything[name] for name in ("a.csv", "b.csv")}
+    expected = {
+        "whole": ("d", everything),
+        "named": (f"x/{bench.alias}", everything),
+        "All CSV": ("All-CSV", csv),
+        "some": ("run-001", csv),
+        "out": ("copy", everything),
+    }
+    for name, (path, files) in expected.items():
+        output = output_of(record, name)
+        assert (output.status, output.path, output.bytes) == ("collected", path, sum(map(len, files.values())))
+        assert texts_in(record.path / path) == files
+        assert [file.path for file in output.files] == sorted(files)
+        digests = {file.path: file.sha256 for file in output.files}
+        assert digests == {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
+        lines = sorted(f"{digest}  {name}\n" for name, digest in digests.items())
+        assert output.sha256 == hashlib.sha256("".join(lines).encode()).hexdigest()
+    assert texts_in(absolute) == everything
+    (told,) = [event for event in bench.told("output_collected") if event["output"] == "whole"]
+    assert (told["files"], told["path"], told["bytes"], told["retries"]) == (3, "d", 9, 0)
+    assert "whole    " in run_text(record)
+    assert "3 files, 9 B" in run_text(record)
+    assert bench.warnings() == []
+
+
+def texts_in(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_what_is_odd_about_files_of_a_folder_is_said(bench: Bench) -> None:
+    folder = bench.path("d")
+    folder.mkdir()
+    (folder / "old").write_text("old\n")
+    os.utime(folder / "old", (1_700_000_000, 1_700_000_000))
+    make = f"cd {folder}; : > empty; echo new > new; ln -s new link; mkfifo pipe"
+    record = bench.run(bench.stage("one", make, outputs=[{"name": "x", "remote_path": str(folder)}]))
+    assert record.status == "succeeded"
+    name = f"output 'x' of {bench.place}"
+    assert bench.warnings() == [
+        f"{name}: 1 of 3 files is empty: empty",
+        f"{name}: 1 of 3 files is older than its stage: old",
+        f"{name}: not taken: link (a symbolic link), pipe (a device, pipe or socket)",
+    ]
+
+
+def test_a_folder_older_than_its_stage_is_said(bench: Bench) -> None:
+    folder = bench.path("d")
+    folder.mkdir()
+    (folder / "old").write_text("old\n")
+    os.utime(folder / "old", (1_700_000_000, 1_700_000_000))
+    bench.run(bench.stage("one", "true", outputs=[{"name": "x", "remote_path": str(folder)}]))
+    (warning,) = bench.warnings()
+    assert warning.startswith(f"output 'x' of {bench.place} is older than its stage: last written ")
+
+
+def collected_twice(tmp_path: Path, change: str) -> tuple[list[str], OutputRecord]:
+    """The warnings and the record of the second collection of a folder, some of it changed in between."""
+    host = make_host(HostConfig("local"), fabric_config(), tmp_path, None)
+    host.connect()
+    folder = tmp_path / "d"
+    folder.mkdir()
+    for name in ("a", "b"):
+        (folder / name).write_text(name)
+    told: list[str] = []
+    output, stage = Output("x", str(folder)), Stage("one", "one")
+    seen: dict[tuple[str, str], tuple[str, float]] = {}
+    for trial in ("t1", "t2"):
+        (tmp_path / trial).mkdir()
+        told.clear()
+        collector = Collector(tmp_path / trial, lambda kind, **data: told.append(data.get("text", "")), seen=dict(seen))
+        record = collector.collect(Wanted(output, stage, host, {}, 0.0))
+        seen |= collector.found
+        if change:
+            (folder / change).write_text("changed")
+    host.close()
+    return [text for text in told if text], record
+
+
+def test_a_folder_that_an_earlier_trial_left_is_an_error(tmp_path: Path) -> None:
+    _, record = collected_twice(tmp_path, "")
+    assert record.status == "failed"
+    assert record.reason == f"output 'x': {tmp_path}/d on local is what an earlier trial already left"
+    assert list((tmp_path / "t2").iterdir()) == []
+
+
+def test_files_of_a_folder_that_an_earlier_trial_left_are_named(tmp_path: Path) -> None:
+    told, record = collected_twice(tmp_path, "a")
+    assert record.status == "collected"
+    assert told == ["output 'x' of local: 1 of 2 files is what an earlier trial already left: b"]
+
+
+def test_a_pattern_that_matches_nothing_is_missing(bench: Bench) -> None:
+    outputs = [{"name": "x", "remote_path": str(bench.path("none-*.csv")), "optional": True}]
+    record = bench.run(bench.stage("one", "true", outputs=outputs))
+    output = output_of(record, "x")
+    assert (output.status, output.reason) == ("missing", f"no file on {bench.place} matches {bench.path('none-*.csv')}")
+    assert record.status == "incomplete"
+
+
+def test_a_wildcard_in_a_value_is_no_pattern_and_that_is_said(bench: Bench) -> None:
+    bench.path("a[1]").mkdir()
+    for name in ("a[1]/x.csv", "a.csv", "*.csv"):
+        bench.path(name).write_text(name)
+    outputs = [
+        {"name": "literal", "remote_path": str(bench.path("{{vars.all}}"))},
+        {"name": "inside", "remote_path": str(bench.path("{{vars.folder}}/*.csv"))},
+        {"name": "relative", "remote_path": "*.csv"},
+        {"name": "none", "remote_path": str(bench.path("{{vars.none}}"))},
+    ]
+    stage = bench.stage("one", "true", cwd=str(bench.path("{{vars.folder}}")), outputs=outputs)
+    record = bench.run(stage, config={"vars": {"all": "*.csv", "folder": "a[1]", "none": "b*"}})
+    assert (record.path / "*.csv").read_text() == "*.csv"
+    assert texts_in(record.path / "inside") == texts_in(record.path / "relative") == {"x.csv": "a[1]/x.csv"}
+    assert error_of(record).hint == (
+        "*, ? and [ in a value that is filled in are no pattern; write them in remote_path itself"
+    )
+
+
+def test_a_slash_after_a_file_is_an_error(bench: Bench) -> None:
+    bench.path("x").write_text("x")
+    record = bench.run(bench.stage("one", "true", outputs=[{"name": "x", "remote_path": f"{bench.path('x')}/"}]))
+    assert failure_of(record).endswith(
+        f"{bench.path('x')} on {bench.place} is a file; write it without the slash at its end"
+    )
+    assert not (record.path / "x").exists()
+
+
+def test_a_copy_of_a_folder_replaces_nothing_outside_the_run(bench: Bench) -> None:
+    outside = bench.path("outside")
+    outside.mkdir()
+    (outside / "mine").write_text("mine")
+    out = {"name": "x", "remote_path": str(bench.path("d")), "local_path": str(outside)}
+    record = bench.run(bench.stage("one", f"mkdir {bench.path('d')}; echo 1 > {bench.path('d/a')}", outputs=[out]))
+    assert failure_of(record).endswith(
+        f"{outside} is there already; a copy of the output replaces no folder and no file"
+    )
+    assert texts_in(outside) == {"mine": "mine"}
+
+
+def test_a_folder_is_not_kept_through_or_over_what_a_stage_planted(local: Bench) -> None:
+    outside = local.path("outside")
+    outside.mkdir()
+    plant = f"mkdir d; echo 1 > d/a; ln -s {outside} {{{{run.dir}}}}/kept"
+    outputs = [{"name": "x", "remote_path": "d", "local_path": "kept"}]
+    record = local.run(local.stage("plant", plant, outputs=outputs))
+    assert f"{record.path}/kept can't be written: Not a directory" in failure_of(record)
+    assert list(outside.iterdir()) == []
+    assert [path.name for path in record.path.iterdir() if ".part" in path.name] == []
+
+
+def test_a_transfer_that_was_cut_is_said_and_recorded(tmp_path: Path, make_sshd: MakeSshd, keys: bed.Keys) -> None:
+    server = make_sshd()
+    bench = remote_bench(tmp_path, server, keys)
+    bench.path("big").write_bytes(os.urandom(100_000_000))
+    benchmark = benchctl.load(
+        bench.write(bench.stage("one", "true", outputs=[{"name": "x", "remote_path": str(bench.path("big"))}]))
+    )
+    cut: list[bool] = []
+
+    def listen(event: Event) -> None:
+        bench.events.append(event)
+        if event.kind == "transfer_progress" and not cut:
+            cut.append(True)
+            server.drop_connections()
+
+    record = benchctl.run(benchmark, results=bench.results, listeners=[listen])
+    assert record.error is None
+    output = output_of(record, "x")
+    assert (output.status, output.retries) == ("collected", 1)
+    assert (record.path / "big").read_bytes() == bench.path("big").read_bytes()
+    text = f"output 'x': {bench.place}: the connection was lost during a transfer; it goes on where it was "
+    assert text + "(attempt 2 of 4)" in record.flags
 
 
 def test_two_outputs_that_only_a_run_shows_to_meet_are_refused(bench: Bench) -> None:

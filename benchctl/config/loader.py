@@ -157,7 +157,6 @@ def _copy(copy: Item) -> Copy:
 def _output(document: Document, output: Item, variables: Mapping[str, str]) -> Output:
     """Variables are filled in now: where it is kept, and whether it is copied out, depends on them."""
     values = dict(output.values)
-    values["remote_path"] = fill_known(values["remote_path"], variables)
     if "local_path" in values:
         values["local_path"] = os.path.expanduser(fill_known(values["local_path"], variables))
     if "data_schema" in values:

@@ -20,6 +20,11 @@ def slug(name: str) -> str:
     return re.sub("[^A-Za-z0-9_]+", "-", ascii_name).strip("-_")
 
 
+def is_pattern(remote_path: str) -> bool:
+    """Whether it holds a wildcard of its own: neither in a name nor as the mask of a secret in a kept config."""
+    return bool(re.search(r"[*?\[]", re.sub(r"\{\{.*?\}\}|\*\*\*", "", remote_path)))
+
+
 class Secret(str):
     """A string that does not show itself in a repr."""
 
@@ -80,7 +85,10 @@ class DataSchema:
 
 @dataclass(frozen=True)
 class Output:
-    """A file to bring home. `local_path` None: the remote file's own name."""
+    """A file, a folder or the files of a pattern, to be brought home.
+
+    `local_path` None: the remote name; for a pattern, the output's own.
+    """
 
     name: str
     remote_path: str
@@ -94,8 +102,13 @@ class Output:
     def kept_as(self) -> str:
         """Where it is kept, relative to the trial's directory. May hold templates."""
         if self.local_path is None:
-            return PurePosixPath(self.remote_path).name
-        return PurePosixPath(self.local_path).name if self.is_copied else self.local_path
+            return slug(self.name) if self.is_pattern else PurePosixPath(self.remote_path).name
+        return PurePosixPath(self.local_path).name if self.is_copied else self.local_path.rstrip("/")
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether `remote_path` holds `*`, `?` or `[`. What is filled in is taken as it is."""
+        return is_pattern(self.remote_path)
 
     @property
     def is_copied(self) -> bool:

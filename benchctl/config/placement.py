@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from benchctl.config.findings import References, check_slugs_differ, check_unique
-from benchctl.config.model import slug
+from benchctl.config.model import is_pattern, slug
 from benchctl.config.schema import Item
 from benchctl.config.yaml_file import Place, shown
-from benchctl.redact import MASK
 
 _OUR_FILES = ("metadata.json", "trial.json", "events.ndjson", "config.yaml")
 _OUR_FOLDERS = ("logs", "scripts", "plots", "trials")
@@ -26,7 +25,7 @@ def check_outputs(references: References) -> None:
     for output in references.draft.outputs():
         _check_remote_path(references, output)
         if "local_path" in output:
-            place, path = output.at("local_path"), references.with_variables(output["local_path"])
+            place, path = output.at("local_path"), _kept_folder(output, references.with_variables(output["local_path"]))
             _check_local_path(references, place, path)
             _check_not_ours(references, place, path, (*_OUR_FILES, *_OUR_FOLDERS))
 
@@ -47,27 +46,38 @@ def _check_folders_per_host(references: References, stage: Item) -> None:
             references.problem(output.at("local_path"), sentence)
 
 
+def _kept_folder(output: Item, local_path: str) -> str:
+    """A local_path without the slash that a folder's may end with."""
+    path = output.get("remote_path", "")
+    return local_path.rstrip("/") if path.endswith("/") or is_pattern(path) else local_path
+
+
 def _check_remote_path(references: References, output: Item) -> None:
     place = output.at("remote_path")
     if "remote_path" not in output:
         return
-    path = references.with_variables(output["remote_path"])
-    if flaw := _not_one_file(path):
+    path = output["remote_path"]
+    if flaw := _pattern_flaw(path) if is_pattern(path) else None:
         references.problem(place, f"{shown(path)} {flaw}")
     elif "local_path" not in output and not references.document.is_bad(output.at("local_path")):
-        _check_own_name(references, place, path)
+        _check_own_name(references, place, output["remote_path"], _own_name(references, output))
 
 
-def _not_one_file(path: str) -> str | None:
-    if re.search(r"[*?\[]", path.replace(MASK, "")):  # the kept copy of a config has it in a secret's place
-        return "is a pattern (it holds *, ? or [), and patterns are not supported yet; name one file"
-    return "is a folder, and folders are not supported yet; name one file" if path.endswith("/") else None
+def _pattern_flaw(pattern: str) -> str | None:
+    if "**" in pattern:
+        return "holds **, which is not known here; name the folder to take all of it, or write one * per level"
+    if "[:" in pattern:
+        return "holds a class of characters such as [:digit:], which is not known here; write [0-9]"
+    if pattern.endswith("/"):
+        return "is a pattern, and those are for files; add a /* to it, or remove the slash at its end"
+    if ".." in pattern.split("/"):
+        return "is a pattern that holds '..'; write the path without"
+    return None if pattern.isprintable() else "is a pattern with a character that can't be printed; use a ? for it"
 
 
-def _check_own_name(references: References, place: Place, path: str) -> None:
-    """The file's own name, when it is to be kept under that."""
-    name = PurePosixPath(path).name
-    if name in ("", "..") or path in ("~", "."):
+def _check_own_name(references: References, place: Place, path: str, name: str) -> None:
+    """The name that it is kept under when none is given."""
+    if name in ("", "..") or path.rstrip("/") in ("~", "."):
         references.problem(place, f"{shown(path)} has no name of its own; add a local_path to keep it as")
     else:
         _check_local_path(references, place, name)
@@ -177,10 +187,16 @@ def _landings(references: References) -> Iterator[tuple[Item, str, str]]:
 def _landing(references: References, output: Item) -> tuple[str, str]:
     """The key that says where an output is kept, and where that is; empty where both keys are missing."""
     if "local_path" in output:
-        return "local_path", _kept_path(references.with_variables(output["local_path"]))
+        return "local_path", _kept_path(_kept_folder(output, references.with_variables(output["local_path"])))
     if "remote_path" in output:
-        return "remote_path", PurePosixPath(references.with_variables(output["remote_path"])).name
+        return "remote_path", _own_name(references, output)
     return "", ""
+
+
+def _own_name(references: References, output: Item) -> str:
+    """What it is kept as when it says nothing of that: its own name, for a pattern that of the output."""
+    path = output["remote_path"]
+    return slug(output.get("name", "")) if is_pattern(path) else PurePosixPath(references.with_variables(path)).name
 
 
 def _kept_path(path: str, folder: str = "") -> str:

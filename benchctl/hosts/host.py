@@ -8,14 +8,15 @@ import shlex
 import stat as stat_module
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Literal, Protocol
+from typing import Any, BinaryIO, Literal
 
 from benchctl.config.model import HostConfig
 from benchctl.errors import HostError, HostUnfit, LinkLost
 from benchctl.hosts import facts as machine
 from benchctl.hosts.connection import Connection, LocalContext
+from benchctl.hosts.listing import Entry
 from benchctl.hosts.process import Process
 from benchctl.hosts.runner import Sink, Unkept
 from benchctl.hosts.shell import Answer, Lease, Pipes, Shell, ShellBroken
@@ -41,12 +42,6 @@ class FileStat:
         elif stat_module.S_ISDIR(mode):
             kind = "folder"
         return cls(kind, size, modified_s, mode & 0o777)
-
-
-class Writable(Protocol):
-    """What a file's bytes are handed to."""
-
-    def write(self, data: bytes, /) -> int: ...
 
 
 class Host(ABC):
@@ -207,12 +202,55 @@ class Host(ABC):
         """What is at an absolute path. Raises FileNotFoundError, PermissionError, OSError."""
 
     @abstractmethod
-    def fetch(self, path: str, file: Writable) -> None:
-        """Write a file's bytes to `file`. Raises OSError; LinkLost when the connection goes."""
+    def open_file(
+        self, path: str, mode: Literal["rb", "wb", "ab"], *, offset: int = 0, packed: bool = False
+    ) -> BinaryIO:
+        """A file of the host's as a stream, read from `offset` on.
+
+        packed: its bytes are compressed for the way. Raises OSError; LinkLost when the connection goes.
+        """
 
     @abstractmethod
-    def open_file(self, path: str, mode: Literal["rb", "wb"]) -> BinaryIO:
-        """A file of the host's as a stream."""
+    def can_pack(self) -> bool:
+        """Whether `packed` is possible and saves anything. Raises LinkLost."""
+
+    @abstractmethod
+    def walk(self, path: str) -> list[Entry]:
+        """Everything in a folder, at any depth. Raises OSError, LinkLost."""
+
+    @abstractmethod
+    def is_link(self, path: str) -> bool:
+        """Whether a path is a symbolic link. Raises LinkLost."""
+
+    @abstractmethod
+    def expand(self, folder: str, pattern: str) -> list[Entry]:
+        """What a pattern matches, seen from a folder. Raises OSError, LinkLost."""
+
+    @abstractmethod
+    def read_small(self, folder: str, names: Sequence[str], *, packed: bool = False) -> Iterator[tuple[str, bytes]]:
+        """Small files of a folder with their content, all in one go, in any order.
+
+        What could not be read so is left out: `open_file` says why. Raises LinkLost.
+        """
+
+    @abstractmethod
+    def open_unpacker(self, folder: str) -> BinaryIO | None:
+        """What takes a tar archive and unpacks it into a folder; None where single files are to be written."""
+
+    @abstractmethod
+    def digests(self, folder: str, names: Sequence[str], size: int) -> list[str] | None:
+        """The SHA-256 of files, `size` bytes in all, as the host reads them; None where it has no tool for it.
+
+        Raises OSError, LinkLost.
+        """
+
+    @abstractmethod
+    def free_bytes(self, folder: str) -> int | None:
+        """How much a folder's disk still takes; None where that can't be said. Raises LinkLost."""
+
+    @abstractmethod
+    def make_folder(self, path: str) -> None:
+        """It must not exist, but the one above it must. Raises OSError."""
 
     @abstractmethod
     def real_path(self, path: str) -> str:
@@ -228,7 +266,7 @@ class Host(ABC):
 
     @abstractmethod
     def remove(self, path: str) -> None:
-        """Delete a file."""
+        """Delete a file, or a folder and all that is in it."""
 
     @abstractmethod
     def tcp(self, host: str, port: int, timeout_s: float) -> Any:

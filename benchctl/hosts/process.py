@@ -88,7 +88,7 @@ class FunctionProcess(Process):
     `stop` is called to make the function return early; a function can't be killed.
     """
 
-    def __init__(self, function: Callable[[], None], stop: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, function: Callable[[], object], stop: Callable[[], None] = lambda: None) -> None:
         super().__init__()
         self._function = function
         self._stop = stop

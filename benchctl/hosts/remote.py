@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, BinaryIO, Literal, cast
 
 import paramiko
 
 from benchctl.config.model import HostConfig
 from benchctl.errors import LinkLost
+from benchctl.hosts import there
+from benchctl.hosts.archive import members
 from benchctl.hosts.connection import Connection
-from benchctl.hosts.host import FileStat, Host, Writable
+from benchctl.hosts.host import FileStat, Host
+from benchctl.hosts.listing import Entry, parsed
 from benchctl.hosts.pipes import ChannelPipes
-from benchctl.hosts.shell import Pipes, ShellBroken
+from benchctl.hosts.shell import Answer, Pipes, ShellBroken
 from benchctl.hosts.streams import Reader, Writer, as_os_error
 
 STALL_S = 30.0  # a transfer that moves no byte for that long has failed
@@ -28,6 +33,7 @@ class RemoteHost(Host):
 
     def __init__(self, config: HostConfig, connection: Connection) -> None:
         super().__init__(config, connection)
+        self._tools: frozenset[str] | None = None
 
     @property
     def place(self) -> str:
@@ -68,13 +74,55 @@ class RemoteHost(Host):
         modified_s = int(seconds) + float(fraction[0] if fraction else 0)
         return FileStat.of(int(mode, 16), int(size), modified_s)
 
-    def fetch(self, path: str, file: Writable) -> None:
-        with self._reader(path) as source:
-            while data := source.read():
-                file.write(data)
+    def open_file(
+        self, path: str, mode: Literal["rb", "wb", "ab"], *, offset: int = 0, packed: bool = False
+    ) -> BinaryIO:
+        if mode == "rb":
+            return cast(BinaryIO, self._reader(there.read_file(path, offset, packed=packed), packed=packed))
+        return cast(BinaryIO, self._writer(there.write_file(path, append=mode == "ab")))
 
-    def open_file(self, path: str, mode: Literal["rb", "wb"]) -> BinaryIO:
-        return cast(BinaryIO, self._writer(path) if mode == "wb" else self._reader(path))
+    def can_pack(self) -> bool:
+        return "gzip" in self._known_tools()
+
+    def walk(self, path: str) -> list[Entry]:
+        return self._list(there.list_folder(path))
+
+    def is_link(self, path: str) -> bool:
+        return bool(self._ask_about_files(f"if [ -L {shlex.quote(path)} ]; then echo yes; fi"))
+
+    def expand(self, folder: str, pattern: str) -> list[Entry]:
+        found = self._list(there.list_pattern(folder, pattern))
+        return [entry for entry in found if not {".", ".."} & set(entry.name.split("/"))]  # shells expand .* to them
+
+    def read_small(self, folder: str, names: Sequence[str], *, packed: bool = False) -> Iterator[tuple[str, bytes]]:
+        if not {"tar", "xargs"} <= self._known_tools():
+            return
+        for batch in there.batches(names):
+            job = there.pack_files(folder, packed=packed)
+            with self._reader(job, told=there.null_ended(batch), packed=packed) as stream:
+                yield from members(stream, frozenset(batch), self.place)
+
+    def open_unpacker(self, folder: str) -> BinaryIO | None:
+        if "tar" not in self._known_tools():
+            return None
+        return cast(BinaryIO, self._writer(there.unpack_into(folder)))
+
+    def digests(self, folder: str, names: Sequence[str], size: int) -> list[str] | None:
+        if not {"sha256sum", "xargs"} <= self._known_tools():
+            return None
+        stall_s = STALL_S + size / there.DIGEST_BYTES_S
+        jobs = [(there.digest_files(folder), there.null_ended(batch)) for batch in there.batches(names)]
+        printed = "".join(self._said(job, told=told, stall_s=stall_s) for job, told in jobs)
+        return [line.removeprefix("\\").partition(" ")[0] for line in printed.splitlines()]
+
+    def free_bytes(self, folder: str) -> int | None:
+        try:
+            return there.free_bytes(self._ask_about_files(f"df -Pk -- {shlex.quote(folder)}"))
+        except OSError:
+            return None
+
+    def make_folder(self, path: str) -> None:
+        self._ask_about_files(f"mkdir -- {shlex.quote(path)}")
 
     def real_path(self, path: str) -> str:
         """Where there is nothing yet, not even a folder for it, the path itself."""
@@ -90,23 +138,55 @@ class RemoteHost(Host):
         self._ask_about_files(f"mv -f -- {shlex.quote(source)} {shlex.quote(target)}")
 
     def remove(self, path: str) -> None:
-        self._ask_about_files(f"rm -f -- {shlex.quote(path)}")
+        self._ask_about_files(f"rm -rf -- {shlex.quote(path)}")
 
     def _ask_about_files(self, script: str) -> str:
         """What a tool there prints; OSError with its reason when it fails."""
         try:
-            answer = self.ask(f"export LC_ALL=C; {script}")
+            answer = self._ask_over_any_link(f"export LC_ALL=C; {script}")
         except ShellBroken as error:
             raise LinkLost(self.alias, f"{self.place}: the shell there does not answer: {error}") from error
         if not answer.ok:
             raise as_os_error(answer.text)
         return answer.text
 
-    def _reader(self, path: str) -> Reader:
-        return Reader(self.context.create_session(), path, stall_s=STALL_S, link=self._link)
+    def _ask_over_any_link(self, script: str) -> Answer:
+        """Once more, over a new connection if need be, when the shell had gone: files can be asked about twice."""
+        shell = self._shell
+        try:
+            return self.ask(script)
+        except ShellBroken:
+            if shell is None or shell.is_stuck:
+                raise
+        return self.ask(script)
 
-    def _writer(self, path: str) -> Writer:
-        return Writer(self.context.create_session(), path, stall_s=STALL_S, link=self._link)
+    def _known_tools(self) -> frozenset[str]:
+        """Those of there.TOOLS that the host has."""
+        if self._tools is None:
+            self._tools = frozenset(self._ask_about_files(there.WHICH_TOOLS).split())
+        return self._tools
+
+    def _list(self, job: str) -> list[Entry]:
+        try:
+            return parsed(self._said(job))
+        except ValueError as error:
+            raise OSError(errno.EIO, str(error)) from error
+
+    def _said(self, job: str, *, told: bytes = b"", stall_s: float | None = None) -> str:
+        """All that a job prints; OSError with its reason when it fails."""
+        with self._reader(job, told=told, stall_s=stall_s) as stream:
+            pieces = []
+            while data := stream.read():
+                pieces.append(data)
+        return b"".join(pieces).decode("utf-8", "surrogateescape")
+
+    def _reader(self, job: str, *, told: bytes = b"", packed: bool = False, stall_s: float | None = None) -> Reader:
+        limit = STALL_S if stall_s is None else stall_s
+        link = partial(self._link, limit)
+        return Reader(self.context.create_session(), job, stall_s=limit, link=link, told=told, packed=packed)
+
+    def _writer(self, job: str) -> Writer:
+        return Writer(self.context.create_session(), job, stall_s=STALL_S, link=partial(self._link, STALL_S))
 
     def tcp(self, host: str, port: int, timeout_s: float) -> paramiko.Channel:
         channel = self.context.tcp(host, port, timeout_s)
@@ -114,12 +194,12 @@ class RemoteHost(Host):
         return channel
 
     @contextlib.contextmanager
-    def _link(self) -> Iterator[None]:
+    def _link(self, stall_s: float) -> Iterator[None]:
         """OSError as it is; what says that the connection is gone becomes LinkLost."""
         try:
             yield
         except TimeoutError as error:
-            raise LinkLost(self.alias, f"{self.place}: no byte moved for {STALL_S:g} s") from error
+            raise LinkLost(self.alias, f"{self.place}: no byte moved for {stall_s:g} s") from error
         except (paramiko.SSHException, EOFError) as error:
             raise self._lost(error) from error
         except OSError as error:

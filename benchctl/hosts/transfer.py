@@ -1,183 +1,95 @@
-"""Bringing files home, and from host to host: to a temporary name first, whole or not at all."""
+"""Copies from a host to another, streamed through here and never stored here."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import hashlib
-import os
 import secrets
-import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TypeVar
 
-from benchctl.errors import HostError, OutputError
+from benchctl.errors import BenchctlError, HostError, OutputError
+from benchctl.hosts.collecting import UNWATCHED, Watch, digest_of_files
 from benchctl.hosts.host import FileStat, Host
+from benchctl.hosts.listing import Listing, in_a_few_words
+from benchctl.hosts.reading import Reading
+from benchctl.hosts.retrying import Retries
+from benchctl.hosts.writing import FarFile, FarFolder
 
-COPY_BYTES = 1 << 18
-SPARE_DISK_BYTES = 16 << 20  # what a transfer leaves free for the record and the journal
-
-_MORE_ROOM = "free some room, or keep the results elsewhere with --results"
-
-Progress = Callable[[int, int], None]  # bytes done, bytes in all
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Collected:
-    """A file that came home whole."""
+class Copied:
+    """What a copy came to. `sha256` of a folder: as of a collected one."""
 
-    path: Path
+    source: str  # `db:/tmp/a`
+    target: str  # likewise, where it is now
     bytes: int
     sha256: str
+    files: int | None  # how many; None for a single file
+    is_verified: bool  # the target's own reading of it gave the same digests, else only the sizes are known to agree
+    left_out: tuple[str, ...]
+    retries: int
     duration_s: float
-    modified_s: float  # by the host's clock
-    changed: bool  # it grew or was written while it was read
-
-
-class Missing(OutputError):
-    """The file is not there."""
-
-
-def collect(host: Host, remote_path: str, target: Path, progress: Progress = lambda done, total: None) -> Collected:
-    """Bring one file of a host's to `target`, byte for byte; what stood there is replaced at the end.
-
-    Raises Missing, or OutputError saying what is in the way; then nothing is left at `target`'s name
-    that was not there before.
-    """
-    began = time.monotonic()
-    before = _stat_file(host, remote_path)
-    _check_room(target.parent, before.bytes, remote_path)
-    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        digest, size = _fetch(host, remote_path, partial, lambda done: progress(done, before.bytes))
-        after = _stat_file(host, remote_path)
-        if size < before.bytes and after == before:
-            raise OutputError(f"{remote_path} on {host.place} has {before.bytes:,} bytes, only {size:,} arrived")
-        _replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
-    return Collected(target, size, digest, time.monotonic() - began, before.modified_s, before != after)
-
-
-def _stat_file(host: Host, path: str) -> FileStat:
-    try:
-        found = host.stat(path)
-    except FileNotFoundError:
-        raise Missing(f"there is no {path} on {host.place}") from None
-    except PermissionError:
-        raise OutputError(f"{path} on {host.place} may not be looked at: permission denied") from None
-    except OSError as error:
-        raise OutputError(f"{path} on {host.place} can't be looked at: {error}") from error
-    if found.kind == "folder":
-        raise OutputError(f"{path} on {host.place} is a folder; only files are taken so far")
-    if found.kind == "special":
-        raise OutputError(f"{path} on {host.place} is a device, pipe or socket, not a file")
-    return found
-
-
-def _check_room(directory: Path, size: int, remote_path: str) -> None:
-    free = shutil.disk_usage(directory).free
-    if size + SPARE_DISK_BYTES > free:
-        raise OutputError(f"{remote_path} has {size:,} bytes, and {directory} only {free:,} free", hint=_MORE_ROOM)
-
-
-def _fetch(host: Host, remote_path: str, partial: Path, progress: Callable[[int], None]) -> tuple[str, int]:
-    with _NewFile(partial, progress) as file:
-        try:
-            host.fetch(remote_path, file)
-        except PermissionError:
-            raise OutputError(f"{remote_path} on {host.place} may not be read: permission denied") from None
-        except FileNotFoundError:
-            raise Missing(f"{remote_path} on {host.place} went away while it was read") from None
-        except OSError as error:
-            raise OutputError(f"{remote_path} on {host.place}: {error.strerror or error}") from error
-    return file.digest.hexdigest(), file.size
-
-
-def _replace(partial: Path, target: Path) -> None:
-    try:
-        os.replace(partial, target)
-    except OSError as error:
-        raise OutputError(f"{target} can't be written: {error.strerror}") from error
-
-
-class _NewFile:
-    """A file here that must not exist yet; it knows the SHA-256 and the size of what was written to it.
-
-    Its own troubles are OutputErrors, so that they aren't taken for the other side's.
-    """
-
-    def __init__(self, path: Path, progress: Callable[[int], None]) -> None:
-        self._path = path
-        self._progress = progress
-        self.digest = hashlib.sha256()
-        self.size = 0
-
-    def __enter__(self) -> _NewFile:
-        with self._own_errors():
-            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self._own_errors():
-            os.close(self._file)
-
-    def write(self, data: bytes) -> int:
-        view = memoryview(data)
-        with self._own_errors():
-            while view:
-                view = view[os.write(self._file, view) :]
-        self.digest.update(data)
-        self.size += len(data)
-        self._progress(self.size)
-        return len(data)
-
-    @contextlib.contextmanager
-    def _own_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            hint = _MORE_ROOM if error.errno in {errno.ENOSPC, errno.EDQUOT} else ""
-            raise OutputError(f"{self._path.parent} can't be written to: {error.strerror}", hint=hint) from error
 
 
 class Copying:
-    """One file from a host to another, streamed through here and never stored here."""
+    """A file or a folder from a host to another."""
 
-    def __init__(self, source: Host, source_path: str, target: Host, target_path: str) -> None:
+    def __init__(  # noqa: PLR0917 - two ends with two parts each
+        self, source: Host, source_path: str, target: Host, target_path: str, watch: Watch = UNWATCHED
+    ) -> None:
         self._source, self._source_path = source, source_path
         self._target, self._target_path = target, target_path
+        self._watch = watch
+        self._retries = Retries(watch.tell)
+        self._reading = Reading(source, self._retries)
         self._stopped = threading.Event()
+        self._began = time.monotonic()
+        self._done = self._total = 0
 
     def stop(self) -> None:
         self._stopped.set()
 
-    def run(self) -> None:
-        """Raises OutputError or LinkLost; the target's name only ever holds a whole file."""
-        found = _stat_file(self._source, self._source_path)
-        final = self._final_path()
-        permissions = self._permissions(found, final)
-        partial = f"{final}.{secrets.token_hex(4)}.part"
+    def run(self) -> Copied:
+        """Raises Missing, OutputError or HostError; the target's name only ever holds a whole file or folder."""
+        found = self._reading.stat(self._source_path)
+        return self._copy_file(found) if found.kind == "file" else self._copy_folder()
+
+    # One file
+
+    def _copy_file(self, found: FileStat) -> Copied:
+        final = self._retries.run(self._final_file)
+        permissions = self._retries.run(lambda: self._permissions(found, final))
+        self._check_room(found.bytes, final)
+        with self._partial(final) as partial:
+            with FarFile(self._target, partial, permissions, refuse=self._refusal(final), grew=self._grew) as arrival:
+                before = self._reading.file(self._source_path, arrival)
+            size, sha256 = arrival.size, arrival.digest.hexdigest()
+            self._check_unchanged(before, size)
+            folder, _, name = partial.rpartition("/")
+            is_verified = self._verify(folder or "/", {name: (size, sha256)}, final)
+            self._move(partial, final)
+        return self._copied(final, size, sha256, is_verified=is_verified)
+
+    def _final_file(self) -> str:
+        """Into a folder under the source's name; through a symbolic link to what it leads to."""
+        path = self._target.real_path(self._target.resolve(self._target_path))
+        if self._target_path.endswith("/"):
+            return self._target.real_path(f"{path}/{self._name}")
         try:
-            self._check(found, self._stream(partial), partial)
-            self._target.set_permissions(partial, permissions)
-            self._target.move(partial, final)
-        except OSError as error:
-            self._discard(partial)
-            raise OutputError(
-                f"copying {self._source_path} from {self._source.place} to {final} on {self._target.place}: "
-                f"{error.strerror or error}",
-                hint=f"is there room, and may {self._target.alias}'s user write there?",
-            ) from error
-        except BaseException:
-            self._discard(partial)
-            raise
+            final = f"{path}/{self._name}" if self._target.stat(path).kind == "folder" else path
+        except OSError:
+            return path
+        if self._source is self._target and final == self._source.real_path(self._source_path):
+            raise OutputError(f"{self._source_path} on {self._source.place} can't be copied onto itself")
+        return final
 
     def _permissions(self, found: FileStat, final: str) -> int:
-        """The source's, or those of the file that is replaced. A device or pipe is never replaced."""
+        """The source's, or those of the file that is replaced. A folder, device or pipe is never replaced."""
         try:
             existing = self._target.stat(final)
         except OSError:
@@ -187,37 +99,169 @@ class Copying:
             raise OutputError(f"{final} on {self._target.place} is {kind}; a copy does not replace it")
         return existing.permissions
 
-    def _check(self, found: FileStat, size: int, partial: str) -> None:
-        """A source that shrinks while it is read must not pass for a copy, nor a target that lost something."""
-        if size < found.bytes:
-            raise OutputError(
-                f"{self._source_path} on {self._source.place} has {found.bytes:,} bytes, only {size:,} were read"
-            )
-        written = self._target.stat(partial).bytes
-        if written != size:
-            raise OutputError(f"{partial} on {self._target.place} has {written:,} bytes of {size:,}")
+    def _check_unchanged(self, before: FileStat, size: int) -> None:
+        """A source that shrinks while it is read must not pass for a copy; of one that grows that is said."""
+        where = f"{self._source_path} on {self._source.place}"
+        if size < before.bytes:
+            raise OutputError(f"{where} has {before.bytes:,} bytes, only {size:,} were read")
+        if self._reading.stat(self._source_path) != before:
+            self._watch.tell(f"{where} changed while it was copied: is something still writing it?")
 
-    def _final_path(self) -> str:
-        """Into a folder under the source's name; through a symbolic link to what it leads to."""
-        name = self._source_path.rpartition("/")[2]
+    # A folder
+
+    def _copy_folder(self) -> Copied:
+        found = self._reading.list_folder(self._source_path)
+        final = self._retries.run(self._final_folder)
+        self._check_room(found.bytes, final)
+        with self._partial(final) as partial:
+            done = self._fill(partial, found, final)
+            is_verified = self._verify(partial, done, final)
+            self._say_changed(found, self._reading.list_folder(self._source_path))
+            self._move(partial, final)
+        files = ((name, sha256) for name, (_, sha256) in done.items())
+        size = sum(size for size, _ in done.values())
+        return self._copied(
+            final, size, digest_of_files(files), is_verified=is_verified, files=len(done), left_out=found.left_out
+        )
+
+    def _final_folder(self) -> str:
+        """Exactly where it was said, or below a path that ends with a slash; nothing may be there."""
         path = self._target.real_path(self._target.resolve(self._target_path))
-        if self._target_path.endswith("/"):
-            return self._target.real_path(f"{path}/{name}")
+        final = f"{path}/{self._name}" if self._target_path.endswith("/") else path
+        if self._source is self._target and f"{final}/".startswith(f"{self._target.real_path(self._source_path)}/"):
+            raise OutputError(f"{self._source_path} on {self._source.place} can't be copied into itself")
         try:
-            return f"{path}/{name}" if self._target.stat(path).kind == "folder" else path
+            existing = self._target.stat(final)
         except OSError:
-            return path
+            return final
+        where = f"{final} on {self._target.place}"
+        if existing.kind != "folder":
+            raise OutputError(f"{where} is no folder; a folder does not replace it")
+        if final == path:
+            hint = f"remove it first, or end the path with a slash to have the copy in it: {self._target_path}/"
+        else:
+            hint = "remove it first, or give the copy another name"
+        raise OutputError(f"{where} is there already; a copy does not replace a folder", hint=hint)
 
-    def _stream(self, partial: str) -> int:
-        size = 0
-        with self._source.open_file(self._source_path, "rb") as source, self._target.open_file(partial, "wb") as target:
-            while data := source.read(COPY_BYTES):
-                if self._stopped.is_set():
-                    raise OutputError("the copy was stopped")
-                target.write(data)
-                size += len(data)
-        return size
+    def _fill(self, partial: str, found: Listing, final: str) -> dict[str, tuple[int, str]]:
+        """Every file of the folder into the partial one: name -> bytes, sha256."""
+        permissions = {entry.name: entry.permissions for entry in found.files}
+        arriving = FarFolder(self._target, partial, permissions, refuse=self._refusal(final), grew=self._grew)
+        try:
+            self._retries.run(lambda: arriving.make_folders(found.folders))
+            self._reading.files(self._source_path, found.files, arriving)
+        finally:
+            arriving.close()
+        return arriving.done
 
-    def _discard(self, partial: str) -> None:
-        with contextlib.suppress(OSError, HostError):  # the error that brought us here says what happened
-            self._target.remove(partial)
+    def _say_changed(self, before: Listing, after: Listing) -> None:
+        changed = sorted({entry.name for entry in set(before.files) ^ set(after.files)})
+        if changed:
+            where = f"{self._source_path} on {self._source.place}"
+            self._watch.tell(f"{where} changed while it was copied: {in_a_few_words(changed)}")
+
+    # Both
+
+    def _check_room(self, size: int, final: str) -> None:
+        self._total = size
+        folder = final.rpartition("/")[0] or "/"
+        free = self._retries.run(lambda: self._target.free_bytes(folder))
+        if free is not None and size > free:
+            source, target = f"{self._source_path} on {self._source.place}", f"{folder} on {self._target.place}"
+            raise OutputError(f"{source} has {size:,} bytes, and {target} only {free:,} free", hint="free some room")
+
+    @property
+    def _name(self) -> str:
+        return self._source_path.rpartition("/")[2]
+
+    @contextlib.contextmanager
+    def _partial(self, final: str) -> Iterator[str]:
+        """Where the copy grows until it is whole; nothing is left of it afterwards."""
+        partial = f"{final}.{secrets.token_hex(4)}.part"
+        try:
+            yield partial
+        except BaseException:
+            with contextlib.suppress(OSError, HostError):  # the error that brought us here says what happened
+                self._target.remove(partial)
+            raise
+
+    def _verify(self, folder: str, done: Mapping[str, tuple[int, str]], final: str) -> bool:
+        """Whether the target's own reading gave the same digests; without a tool for that, the sizes are compared.
+
+        Raises OutputError where something differs.
+        """
+        names, size = list(done), sum(size for size, _ in done.values())
+        read = self._retries.run(lambda: self._on_target(lambda: self._target.digests(folder, names, size), final))
+        if read is not None:
+            wrong = [name for name, digest in zip(names, read, strict=True) if digest != done[name][1]]
+        else:
+            sizes = self._retries.run(lambda: self._on_target(lambda: self._sizes(folder, names), final))
+            wrong = [name for name in names if sizes.get(name) != done[name][0]]
+        if wrong:
+            what = in_a_few_words(wrong) if folder.endswith(".part") else final
+            raise OutputError(f"{what} arrived on {self._target.place} with other content than it was sent with")
+        return read is not None
+
+    def _sizes(self, folder: str, names: Sequence[str]) -> dict[str, int]:
+        if len(names) == 1:
+            return {names[0]: self._target.stat(f"{folder}/{names[0]}").bytes}
+        return {entry.name: entry.bytes for entry in self._target.walk(folder)}
+
+    def _move(self, partial: str, final: str) -> None:
+        """A rename that had happened before its answer was lost has happened."""
+
+        def move() -> None:
+            try:
+                self._target.move(partial, final)
+            except FileNotFoundError:
+                self._target.stat(final)
+
+        self._retries.run(lambda: self._on_target(move, final))
+
+    def _on_target(self, work: Callable[[], T], final: str) -> T:
+        try:
+            return work()
+        except OSError as error:
+            raise self._refusal(final)(error) from error
+
+    def _refusal(self, final: str) -> Callable[[OSError], BenchctlError]:
+        """The error for what is in the way of writing there."""
+
+        def refuse(error: OSError) -> OutputError:
+            source, target = self._source, self._target
+            return OutputError(
+                f"copying {self._source_path} from {source.place} to {final} on {target.place}: "
+                f"{error.strerror or error}",
+                hint=f"is there room, and may {target.alias}'s user write there?",
+            )
+
+        return refuse
+
+    def _grew(self, by: int) -> None:
+        if self._stopped.is_set():
+            raise OutputError("the copy was stopped")
+        self._done += by
+        self._watch.progress(self._done, self._total)
+
+    def _copied(
+        self,
+        final: str,
+        size: int,
+        sha256: str,
+        *,
+        is_verified: bool,
+        files: int | None = None,
+        left_out: tuple[str, ...] = (),
+    ) -> Copied:
+        duration_s = time.monotonic() - self._began
+        return Copied(
+            source=f"{self._source.alias}:{self._source_path}",
+            target=f"{self._target.alias}:{final}",
+            bytes=size,
+            sha256=sha256,
+            files=files,
+            is_verified=is_verified,
+            left_out=left_out,
+            retries=self._retries.count,
+            duration_s=duration_s,
+        )

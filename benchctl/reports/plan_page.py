@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Collection, Mapping
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from benchctl.config.commandline import with_args
@@ -14,7 +15,7 @@ from benchctl.template import fill, fill_known, names_in
 from benchctl.units import format_duration
 
 if TYPE_CHECKING:
-    from benchctl.config.model import HealthCheck, Stage
+    from benchctl.config.model import HealthCheck, Output, Stage
     from benchctl.plan import Plan
 
 
@@ -79,7 +80,7 @@ def _stage_json(plan: Plan, stage: Stage, given: Collection[str]) -> dict[str, A
             {
                 "name": output.name,
                 "remote_path": filled(output.remote_path),
-                "kept_as": filled(output.kept_as),
+                "kept_as": filled("{{stage.host}}/" if stage.is_spread else "") + _kept_as(output, filled),
                 "copied_to": filled(output.local_path) if output.local_path and output.is_copied else None,
             }
             for output in stage.outputs
@@ -146,6 +147,12 @@ def _block(text: str) -> str:
 def _ready(check: Mapping[str, Any]) -> str:
     again = f", {check['retries'] + 1} times" if check["retries"] else ""
     return clean(f"{check['type']} {check['target']}, within {format_duration(check['timeout_s'])}{again}")
+
+
+def _kept_as(output: Output, filled: Callable[[str], str]) -> str:
+    if output.local_path or output.is_pattern:
+        return filled(output.kept_as)
+    return PurePosixPath(filled(output.remote_path)).name
 
 
 def _output(output: Mapping[str, Any]) -> str:

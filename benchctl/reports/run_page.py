@@ -7,7 +7,7 @@ from typing import Any
 
 from benchctl.reports import text
 from benchctl.reports.failure import failure_text
-from benchctl.reports.text import clean, duration, pairs, size, table
+from benchctl.reports.text import clean, count, duration, pairs, size, table
 from benchctl.runs.record import HostRecord, RunRecord, StageOnHost, TrialRecord
 
 SHOWN_DIGITS = 12
@@ -185,8 +185,8 @@ def _outputs(trial: TrialRecord) -> list[str]:
         (
             clean(output.name),
             clean(host),
-            clean(output.path or output.remote_path),
-            size(output.bytes),
+            clean(output.path or output.remote_path) + ("/" if output.files else ""),
+            f"{count(len(output.files), 'file')}, {size(output.bytes)}" if output.files else size(output.bytes),
             clean(output.sha256 or "")[:SHOWN_DIGITS],
             "" if output.status == "collected" else clean(": ".join(filter(None, (output.status, output.reason)))),
         )

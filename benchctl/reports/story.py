@@ -32,11 +32,12 @@ class Going:
 
 @dataclass
 class Transfer:
-    """A file on its way home."""
+    """A file or folder on its way home, or to another host."""
 
     output: str
     host: str
     started: datetime
+    verb: str = "collecting"
     done_bytes: int = 0
     total_bytes: int | None = None
 
@@ -177,7 +178,9 @@ class Story:
 
     def _output_collected(self, event: Event) -> Sentence:
         self.transfers.pop((_get(event, "output"), _get(event, "host")), None)
-        details = [_get(event, "path"), size(event.data.get("bytes"))]
+        files = event.data.get("files")
+        path = f"{_get(event, 'path')}/" if files else _get(event, "path")
+        details = [path, count(files, "file") if files else "", size(event.data.get("bytes"))]
         what = ", ".join(detail for detail in details if detail)
         return Sentence(f"output {_get(event, 'output')} from {_get(event, 'host')}: {what}{_in(event)}", "good")
 
@@ -220,7 +223,8 @@ class Story:
 
     def _transfer_progress(self, event: Event) -> None:
         output, host = _get(event, "output"), _get(event, "host")
-        transfer = self.transfers.setdefault((output, host), Transfer(output, host, event.at))
+        verb = str(event.data.get("verb") or "collecting")
+        transfer = self.transfers.setdefault((output, host), Transfer(output, host, event.at, verb))
         transfer.done_bytes = event.data.get("done_bytes") or 0
         transfer.total_bytes = event.data.get("total_bytes")
 
@@ -264,7 +268,7 @@ def transfer_text(transfer: Transfer, at: datetime) -> str:
     seconds = (at - transfer.started).total_seconds()
     total = f" of {size(transfer.total_bytes)}" if transfer.total_bytes else ""
     rate = f", {size(transfer.done_bytes / seconds)}/s" if seconds > 0.2 else ""
-    return f"collecting {transfer.output} from {transfer.host}: {size(transfer.done_bytes)}{total}{rate}"
+    return f"{transfer.verb} {transfer.output} from {transfer.host}: {size(transfer.done_bytes)}{total}{rate}"
 
 
 def _waiting(event: Event) -> str:

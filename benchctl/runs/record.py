@@ -181,14 +181,29 @@ class HostRecord(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FileRecord(Record):
+    """One file of an output that is a folder; `path` is in that folder."""
+
+    path: str = _key(str, "")
+    bytes: int | None = _key(int)
+    sha256: str | None = _key(str)
+
+
+@dataclass(frozen=True, kw_only=True)
 class OutputRecord(Record):
-    """A file brought home, or missed: collected | missing | failed. `path` is in the trial's."""
+    """A file or folder brought home, or missed: collected | missing | failed. `path` is in the trial's.
+
+    files: of a folder; `bytes` is their sum then, and `sha256` that of their sorted lines as `sha256sum` prints them.
+    retries: how often its transfer was cut and taken up again.
+    """
 
     name: str = _name("")
     remote_path: str = _key(str, "")
     path: str | None = _name()  # a file that is there by that name
     bytes: int | None = _key(int)
     sha256: str | None = _name()
+    files: tuple[FileRecord, ...] = _records(FileRecord)
+    retries: int = _key(int, 0)
     status: str = _name("")
     reason: str | None = _key(str)
     duration_s: float | None = _key(_number)

@@ -130,7 +130,7 @@ def _background_ended(told: Told, event: Event) -> None:
 
 
 def _output_collected(told: Told, event: Event) -> None:
-    output = _some(event, "path", "bytes", "sha256", "duration_s", "remote_path")
+    output = _some(event, "path", "bytes", "sha256", "retries", "duration_s", "remote_path")
     name = {"name": _text(event, "output"), "status": "collected"}
     _find(told, event)[1]["outputs"].append(output | name)
 

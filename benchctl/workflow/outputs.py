@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import posixpath
 import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 from benchctl import events
-from benchctl.config.model import Output, Stage
+from benchctl.config.model import Output, Stage, is_pattern
 from benchctl.errors import BenchctlError, HostError, OutputError
+from benchctl.hosts.collecting import Collected, Watch, collect, collect_pattern
 from benchctl.hosts.host import Host
-from benchctl.hosts.transfer import Collected, Missing, collect
-from benchctl.runs.record import OutputRecord
+from benchctl.hosts.landing import discard
+from benchctl.hosts.reading import Missing
+from benchctl.runs.record import FileRecord, OutputRecord
 from benchctl.runs.store import make_directory
 from benchctl.template import fill
+from benchctl.workflow.oddities import oddities
 
-STALE_MARGIN_S = 1.0  # coarse file times, and a file begun just before
 PROGRESS_S = 0.1
 
 OUR_OWN = frozenset({"metadata.json", "trial.json", "events.ndjson", "config.yaml", "logs", "scripts", "trials"})
@@ -43,7 +45,7 @@ class Wanted:
 class Collector:
     """Collects the outputs of one trial into `folder`.
 
-    seen: what earlier trials of the run brought home, by host and path: the file's digest and time. The
+    seen: what earlier trials of the run brought home, by host and path: each file's digest and time. The
     same file unchanged is stale. found: the same of this trial, for the next one.
     unreachable: hosts that were gone when something was wanted from them; they are not asked again, so that
     the end of a run never waits twice for the same dead host.
@@ -53,48 +55,55 @@ class Collector:
     announce: Announce
     seen: Mapping[tuple[str, str], tuple[str, float]] = field(default_factory=dict)
     found: dict[tuple[str, str], tuple[str, float]] = field(default_factory=dict)
-    taken: dict[Path, str] = field(default_factory=dict)
+    taken: dict[Path, Wanted] = field(default_factory=dict)
     unreachable: dict[str, HostError] = field(default_factory=dict)
 
     def collect(self, wanted: Wanted) -> OutputRecord:
         """One output's record: collected, missing or failed."""
         output, host, names = wanted.output, wanted.host, wanted.names
-        cwd = fill(wanted.stage.cwd, names) if wanted.stage.cwd else None
-        remote_path = host.resolve(fill(output.remote_path, names), cwd)
+        remote_path = self._remote_path(wanted)
         record = OutputRecord(name=output.name, remote_path=remote_path, status="failed")
         try:
             target = self._target(wanted, remote_path)
-            found = self._bring(host, remote_path, target, output)
-            record = self._collected(record, found)
-            self._refuse_seen(host, remote_path, output, found)
+            found = self._bring(wanted, remote_path, target)
+            record = _collected(record, found, self.folder)
+            stale = self._refuse_seen(host, remote_path, output, found)
             self._copy_out(output, names, target)
         except BenchctlError as error:
             return self._missed(wanted, record, error)
-        self._say_oddities(wanted, found)
+        for text in oddities(wanted, found, stale):
+            self.announce(events.WARNING, text=text)
         self._tell_collected(wanted, record)
         return record
 
-    def _bring(self, host: Host, remote_path: str, target: Path, output: Output) -> Collected:
+    def _remote_path(self, wanted: Wanted) -> str:
+        """Absolute; a pattern's wildcards are those that the config holds, not what is filled in."""
+        output, names = wanted.output, wanted.names
+        if output.is_pattern:
+            names = {name: glob.escape(value) for name, value in names.items()}
+        cwd = fill(wanted.stage.cwd, wanted.names) if wanted.stage.cwd else None
+        if output.is_pattern and cwd:
+            cwd = glob.escape(cwd)
+        return wanted.host.resolve(fill(output.remote_path, names), cwd)
+
+    def _bring(self, wanted: Wanted, remote_path: str, target: Path) -> Collected:
+        output, host = wanted.output, wanted.host
         if host.alias in self.unreachable:
             raise self.unreachable[host.alias]
-        fetch = partial(collect, host, remote_path, target, self._progress(output, host))
+        bring = collect_pattern if output.is_pattern else collect
         try:
-            return _once_more_after_a_lost_link(fetch)
+            found = bring(host, remote_path, target, self._watch(output, host))
         except HostError as error:
             self.unreachable[host.alias] = error
             raise
+        except Missing as error:
+            raise _with_a_hint(error, remote_path, output) from error
         except OSError as error:
             raise OutputError(f"output '{output.name}' can't be kept as {target}: {error.strerror or error}") from error
-
-    def _collected(self, record: OutputRecord, found: Collected) -> OutputRecord:
-        return replace(
-            record,
-            status="collected",
-            path=str(found.path.relative_to(self.folder)),
-            bytes=found.bytes,
-            sha256=found.sha256,
-            duration_s=found.duration_s,
-        )
+        if output.remote_path.endswith("/") and not found.is_folder:
+            discard(found.path)
+            raise OutputError(f"{remote_path} on {host.place} is a file; write it without the slash at its end")
+        return found
 
     def _tell_collected(self, wanted: Wanted, record: OutputRecord) -> None:
         self.announce(
@@ -106,20 +115,24 @@ class Collector:
             path=record.path,
             bytes=record.bytes,
             sha256=record.sha256,
+            files=len(record.files) or None,
+            retries=record.retries,
             duration_s=record.duration_s,
         )
 
     def _target(self, wanted: Wanted, remote_path: str) -> Path:
         """Where the run keeps it: a place of its own, inside the trial's folder whatever links are there by now."""
         output, names = wanted.output, wanted.names
-        local_path = fill(output.kept_as, names) if output.local_path else posixpath.basename(remote_path)
+        is_named = output.local_path or output.is_pattern
+        local_path = fill(output.kept_as, names) if is_named else posixpath.basename(remote_path)
         local_path = posixpath.join(wanted.host.alias, local_path) if wanted.stage.is_spread else local_path
         target = Path(os.path.normpath(self.folder / local_path))
         if not target.is_relative_to(self.folder) or target == self.folder:
             raise OutputError(f"output '{output.name}': {local_path!r} leads out of the run's directory")
-        if target in self.taken:
+        first = self.taken.setdefault(target, wanted)  # from the threads of several hosts
+        if first is not wanted:
             raise OutputError(
-                f"output '{output.name}' would land on {local_path}, as '{self.taken[target]}' did",
+                f"output '{output.name}' would land on {local_path}, as '{first.output.name}' did",
                 hint="give one of them another local_path",
             )
         if target.relative_to(self.folder).parts[0] in OUR_OWN:
@@ -128,20 +141,23 @@ class Collector:
             raise OutputError(
                 f"output '{output.name}': {local_path} leads out of the run's directory through a symbolic link there"
             )
-        _make_room(output, target)
-        self.taken[target] = output.name
+        _make_room(output, target, self.folder)
         return target
 
-    def _refuse_seen(self, host: Host, remote_path: str, output: Output, found: Collected) -> None:
-        key, state = (host.alias, remote_path), (found.sha256, found.modified_s)
-        if self.seen.get(key) == state:
-            found.path.unlink(missing_ok=True)
+    def _refuse_seen(self, host: Host, remote_path: str, output: Output, found: Collected) -> list[str]:
+        """Refuse what an earlier trial already left; of a folder, name the files that are so when others are new."""
+        states = {file.name: (file.sha256, file.modified_s) for file in found.files}
+        keys = {name: (host.alias, f"{remote_path}/{name}".removesuffix("/")) for name in states}
+        stale = [name for name, state in states.items() if self.seen.get(keys[name]) == state]
+        if len(stale) == len(states):
+            discard(found.path)
             raise OutputError(
                 f"output '{output.name}': {remote_path} on {host.place} is what an earlier trial already left",
                 hint="the stage did not write it this time; delete it at the trial's start, or put {{trial}} in its "
                 "name",
             )
-        self.found[key] = state
+        self.found.update({keys[name]: state for name, state in states.items()})
+        return stale
 
     def _copy_out(self, output: Output, names: Mapping[str, str], source: Path) -> None:
         """An absolute local_path gets a copy as well; the run keeps its own."""
@@ -149,15 +165,14 @@ class Collector:
         if not os.path.isabs(local_path):
             return
         target = Path(os.path.realpath(local_path))
-        if target.exists() and not target.is_file():
-            raise OutputError(f"{local_path} is a folder, a device or a pipe; a copy of the output does not replace it")
+        _check_free(target, local_path, is_folder=source.is_dir())
         part = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, part)
+            shutil.copytree(source, part) if source.is_dir() else shutil.copyfile(source, part)
             os.replace(part, target)
         except OSError as error:
-            part.unlink(missing_ok=True)
+            discard(part)
             raise OutputError(f"output '{output.name}': {local_path} can't be written: {error.strerror}") from error
 
     def _missed(self, wanted: Wanted, record: OutputRecord, error: BenchctlError) -> OutputRecord:
@@ -172,18 +187,7 @@ class Collector:
         status = "missing" if isinstance(error, Missing) else "failed"
         return replace(record, status=status, reason=error.message, extra={"hint": error.hint} if error.hint else {})
 
-    def _say_oddities(self, wanted: Wanted, found: Collected) -> None:
-        name = f"output '{wanted.output.name}' of {wanted.host.place}"
-        if found.bytes == 0:
-            self.announce(events.WARNING, text=f"{name} is empty: {found.path.name} has 0 bytes")
-        if found.changed:
-            self.announce(events.WARNING, text=f"{name} changed while it was collected: is something still writing it?")
-        age_s = _age_s(wanted, found)
-        if age_s > STALE_MARGIN_S:
-            told = f"last written {age_s:.0f} s before '{wanted.stage.name}' began"
-            self.announce(events.WARNING, text=f"{name} is older than its stage: {told}")
-
-    def _progress(self, output: Output, host: Host) -> Callable[[int, int], None]:
+    def _watch(self, output: Output, host: Host) -> Watch:
         shown_at = time.monotonic()
 
         def progress(done: int, total: int) -> None:
@@ -194,28 +198,52 @@ class Collector:
                     events.TRANSFER_PROGRESS, output=output.name, host=host.alias, done_bytes=done, total_bytes=total
                 )
 
-        return progress
+        def tell(text: str) -> None:
+            self.announce(events.WARNING, text=f"output '{output.name}': {text}")
+
+        return Watch(progress, tell)
 
 
-def _once_more_after_a_lost_link(fetch: Callable[[], Collected]) -> Collected:
-    """A link that was lost with a stage shows at its next use; the use after that opens another."""
-    try:
-        return fetch()
-    except HostError:
-        return fetch()
+def _collected(record: OutputRecord, found: Collected, folder: Path) -> OutputRecord:
+    files = [FileRecord(path=file.name, bytes=file.bytes, sha256=file.sha256) for file in found.files]
+    return replace(
+        record,
+        status="collected",
+        path=str(found.path.relative_to(folder)),
+        bytes=found.bytes,
+        sha256=found.sha256,
+        files=tuple(files) if found.is_folder else (),
+        retries=found.retries,
+        duration_s=found.duration_s,
+    )
 
 
-def _age_s(wanted: Wanted, found: Collected) -> float:
-    """For how long the file was surely there before its stage began, both by the host's clock."""
-    host = wanted.host
-    uncertainty_s = STALE_MARGIN_S if host.clock_uncertainty_s is None else host.clock_uncertainty_s
-    return wanted.began + host.clock_offset_s - uncertainty_s - found.modified_s
+def _with_a_hint(error: Missing, remote_path: str, output: Output) -> Missing:
+    """A value that is filled in may hold what looks like a pattern."""
+    if output.is_pattern or not is_pattern(remote_path):
+        return error
+    return Missing(
+        error.message, hint="*, ? and [ in a value that is filled in are no pattern; write them in remote_path itself"
+    )
 
 
-def _make_room(output: Output, target: Path) -> None:
+def _check_free(target: Path, local_path: str, *, is_folder: bool) -> None:
+    """A copy of a file may replace a file; one of a folder takes the place of nothing but an empty one."""
+    if not target.exists():
+        return
+    if is_folder and not (target.is_dir() and not any(target.iterdir())):
+        raise OutputError(
+            f"{local_path} is there already; a copy of the output replaces no folder and no file",
+            hint="remove it before the run, or put {{run.id}} in local_path",
+        )
+    if not is_folder and not target.is_file():
+        raise OutputError(f"{local_path} is a folder, a device or a pipe; a copy of the output does not replace it")
+
+
+def _make_room(output: Output, target: Path, folder: Path) -> None:
     """The folders above a target; what stands in the way is said."""
     try:
-        make_directory(target.parent)
+        make_directory(target.parent, below=folder)
     except OSError as error:
         place = error.filename or target.parent
         raise OutputError(f"output '{output.name}' can't be kept as {target}: {place}: {error.strerror}") from error
