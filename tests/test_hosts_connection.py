@@ -22,7 +22,7 @@ from sshd import Key, Keys, PasswordUser, Sshd, started, wait_until
 
 from benchctl.config.model import HostConfig, Secret
 from benchctl.errors import AuthenticationFailed, HostError, HostKeyRejected, HostUnfit, HostUnreachable, LinkLost
-from benchctl.hosts import keepalive
+from benchctl.hosts import keepalive, route
 from benchctl.hosts.connection import Connection, fabric_config
 from benchctl.hosts.remote import RemoteHost
 from benchctl.hosts.ssh_config import user_ssh_config
@@ -495,6 +495,22 @@ def test_two_gateways_in_a_row_lead_to_a_host(make_sshd: MakeSshd, keys: Keys, o
     assert [c.is_connected for c in (outer, inner, connection)] == [False, False, False]
 
 
+@pytest.mark.skipif(route.TCP_QUICKACK is None, reason="Linux alone can be told to acknowledge at once")
+def test_what_a_jump_host_sends_is_acknowledged_at_once() -> None:
+    """Its sshd sends nothing more until then: every command behind it took 40 ms longer."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        near = socket.create_connection(server.getsockname())
+        far, _ = server.accept()
+        with near, far:
+            words = route.FirstWords(near)
+            for _ in range(5):  # the kernel takes it for a conversation, and waits with its acknowledgements
+                far.sendall(b"question")
+                assert words.recv(100) == b"question"
+                assert near.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK) == 1
+                near.sendall(b"answer")
+                far.recv(100)
+
+
 def test_proxy_jump_leads_through_its_hops(make_sshd: MakeSshd, keys: Keys, isolated: Path, opened: Opened) -> None:
     first, second, last = (make_sshd(address=f"127.0.0.{n}") for n in (2, 3, 4))
     write_ssh_config(
@@ -506,7 +522,11 @@ def test_proxy_jump_leads_through_its_hops(make_sshd: MakeSshd, keys: Keys, isol
         f"Host *\n  IdentityFile {keys.plain.path}\n",
     )
     opened(connection_to(last, ip="last", port=None))
-    assert [len(server.sessions()) for server in (first, second, last)] == [1, 1, 1]
+    wait_until(
+        lambda: [len(server.sessions()) for server in (first, second, last)] == [1, 1, 1],
+        "each has one session",
+        timeout_s=LONG_S,
+    )
 
 
 def test_jump_host_that_a_wildcard_sends_through_itself_is_reached_directly(
@@ -517,7 +537,7 @@ def test_jump_host_that_a_wildcard_sends_through_itself_is_reached_directly(
     write_ssh_config(isolated, f"{text}  IdentityFile {keys.plain.path}\n")
     last = make_sshd(address="127.0.0.3")
     opened(connection_to(last))
-    assert len(jump.sessions()) == 1
+    wait_until(lambda: len(jump.sessions()) == 1, "the jump host has a session", timeout_s=LONG_S)
 
 
 def test_proxy_jump_none_is_no_gateway(sshd: Sshd, keys: Keys, isolated: Path) -> None:
@@ -690,6 +710,95 @@ def test_frozen_peer_is_noticed_and_its_command_lost(
     bed.send_signal(sessions, signal.SIGCONT)
     assert process.lost
     wait_until(lambda: not bed.is_alive(process.pid), "its command ends as well", timeout_s=LONG_S)
+
+
+class SilentServer:
+    """A transport whose questions are never answered."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Semaphore(0)
+        self.closed = threading.Event()
+        self.sock = self
+
+    def is_active(self) -> bool:
+        return not self.closed.is_set()
+
+    def global_request(self, kind: str, *, wait: bool) -> None:
+        self.asked.release()
+        self.closed.wait(LONG_S)
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+class ScriptedLink:
+    """A link whose silence is what the test says; `looks` counts who asked for it."""
+
+    def __init__(self, silent_s: float) -> None:
+        self._silent_s = silent_s
+        self.looks = threading.Semaphore(0)
+
+    @property
+    def silent_s(self) -> float:
+        self.looks.release()
+        return self._silent_s
+
+    def fall_silent(self) -> None:
+        self._silent_s = 3600.0
+
+
+def test_link_on_which_bytes_still_come_is_not_lost_however_long_an_answer_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(keepalive, "KEEPALIVE_S", 0.01)
+    monkeypatch.setattr(keepalive, "KEEPALIVE_LIMIT_S", 0.02)
+    server, link = SilentServer(), ScriptedLink(0.011)
+    watched = keepalive.Keepalive(server, link, {})  # type: ignore[arg-type]
+    watched.start()
+    assert server.asked.acquire(timeout=LONG_S)
+    for _ in range(50):
+        assert link.looks.acquire(timeout=LONG_S)
+    assert not server.closed.is_set()
+    link.fall_silent()
+    assert server.closed.wait(LONG_S)
+
+
+def test_server_that_is_heard_anyway_is_asked_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keepalive, "KEEPALIVE_S", 0.01)
+    server, link = SilentServer(), ScriptedLink(0.001)
+    watched = keepalive.Keepalive(server, link, {})  # type: ignore[arg-type]
+    watched.start()
+    for _ in range(50):
+        assert link.looks.acquire(timeout=LONG_S)
+    assert not server.asked.acquire(blocking=False)
+    watched.stop()
+
+
+@pytest.mark.parametrize(
+    ("settings", "limits"),
+    [
+        ({}, (5.0, 15.0)),
+        ({"serveraliveinterval": "7"}, (7.0, 21.0)),
+        ({"serveraliveinterval": "7", "serveralivecountmax": "2"}, (7.0, 14.0)),
+        ({"serveraliveinterval": "30", "serveralivecountmax": "0"}, (30.0, float("inf"))),
+        ({"serveralivecountmax": "0"}, (5.0, float("inf"))),
+    ],
+)
+def test_ssh_config_says_how_long_silence_is_borne(settings: dict[str, str], limits: tuple[float, float]) -> None:
+    watched = keepalive.Keepalive(SilentServer(), ScriptedLink(0.0), settings)  # type: ignore[arg-type]
+    assert (watched._interval_s, watched._limit_s) == limits
+
+
+def test_silence_that_is_borne_by_default_is_shorter_than_half_a_minute() -> None:
+    assert keepalive.KEEPALIVE_S + keepalive.KEEPALIVE_LIMIT_S < 30
+
+
+def test_server_alive_count_max_of_zero_never_gives_a_link_up(sshd: Sshd, keys: Keys, isolated: Path) -> None:
+    write_ssh_config(isolated, "Host *\n  ServerAliveInterval 1\n  ServerAliveCountMax 0\n")
+    connection = connection_to(sshd, keys.plain)
+    connection.open()
+    assert connection.run("sleep 1.5; echo still there", hide=True).stdout == "still there\n"
+    connection.close()
 
 
 def test_command_of_a_killed_supervisor_is_lost_and_ends(sshd: Sshd, keys: Keys, opened: Opened) -> None:

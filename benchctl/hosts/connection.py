@@ -23,6 +23,7 @@ from benchctl.hosts.runner import LocalRunner, RemoteRunner, Running
 
 AUTH_TIMEOUT_S = 15.0
 SESSIONS_PER_TRANSPORT = 8  # sshd's MaxSessions is 10 by default
+SESSION_TIMEOUT_S = 120.0  # the answer comes behind all that is under way; a link that is gone shows before
 
 
 def new_token() -> str:
@@ -110,7 +111,7 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
         except BaseException:
             self._close_gateway()
             raise
-        self._set(_keepalive=Keepalive(self.transport, self.ssh_config))
+        self._set(_keepalive=Keepalive(self.transport, sock, self.ssh_config))
         self._keepalive.start()
 
     def _greet(self, sock: FirstWords, policy: HostKeyPolicy, credentials: Credentials) -> None:
@@ -139,7 +140,7 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
             timeout=self.connect_timeout,
             banner_timeout=self.connect_timeout,
             auth_timeout=AUTH_TIMEOUT_S,
-            channel_timeout=self.connect_timeout,
+            channel_timeout=SESSION_TIMEOUT_S,
             transport_factory=partial(_transport, known_types=known_types),
             **credentials.arguments,
         )
@@ -222,7 +223,7 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
             return
         channel = None
         try:
-            channel = self.transport.open_session(timeout=self.connect_timeout)
+            channel = self.transport.open_session(timeout=SESSION_TIMEOUT_S)
             channel.exec_command(command)
             self._waiting[command] = channel
         except (paramiko.SSHException, EOFError, OSError):
@@ -237,7 +238,7 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
             return self._spare_connection().create_session()
         channel = None
         try:
-            channel = self.transport.open_session(timeout=self.connect_timeout)
+            channel = self.transport.open_session(timeout=SESSION_TIMEOUT_S)
         except (paramiko.SSHException, EOFError, OSError) as error:
             is_alone = not self._channels and self._opening == 1
             if is_alone or not _is_refusal(error):
@@ -300,6 +301,16 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
                 ConnectionRefusedError("connect failed") if _is_refusal(error) else TimeoutError("no answer")
             ) from error
         return cast(paramiko.Channel, channel)
+
+    def round_trip(self, channel: paramiko.Channel) -> None:
+        """Return once the sshd behind a session has answered: what it had sent before is here then.
+
+        At once when it is gone.
+        """
+        if self._spare is not None and channel.get_transport() is not self.transport:
+            self._spare.round_trip(channel)
+        elif self._keepalive is not None:
+            self._keepalive.round_trip()
 
     def close(self) -> None:
         if self._keepalive is not None:

@@ -132,7 +132,7 @@ class RemoteHost(Host):
         return LinkLost(self.alias, f"{self.place}: the connection was lost during a transfer{reason}")
 
     def _open_shell(self) -> Pipes:
-        return ChannelPipes(self.context.create_session(), self.context.token)
+        return ChannelPipes(self.context.create_session(), self.context.token, self.context.round_trip)
 
     def _kill_session(self, pid: int) -> None:
         with contextlib.suppress(LinkLost, paramiko.SSHException, OSError):

@@ -15,6 +15,9 @@ from typing import Any, TypeVar
 from benchctl.errors import HostUnreachable
 
 RESOLVE_TIMEOUT_S = 5.0
+# sshd sends small packets at once only when a session has run a command; a jump host never runs one, and would wait for
+# our delayed acknowledgement, 40 ms, with every answer.
+TCP_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux has it
 
 T = TypeVar("T")
 
@@ -87,16 +90,30 @@ class Destination:
 
 
 class FirstWords:
-    """A socket that remembers how its conversation began: what is no SSH server says so in its first line."""
+    """A socket that remembers when it last heard something, and how its conversation began.
+
+    What is no SSH server says so in its first line.
+    """
 
     def __init__(self, sock: Any) -> None:
         self._sock = sock
         self.heard = b""
         self.has_ended = False
+        self._heard_at = time.monotonic()
+        is_tcp = isinstance(sock, socket.socket) and sock.family in {socket.AF_INET, socket.AF_INET6}
+        self._acknowledges_at_once = is_tcp and TCP_QUICKACK is not None
+
+    @property
+    def silent_s(self) -> float:
+        """For how long nothing has come."""
+        return time.monotonic() - self._heard_at
 
     def recv(self, size: int) -> bytes:
         with self._noting_its_end():
             data: bytes = self._sock.recv(size)
+        self._heard_at = time.monotonic()
+        if self._acknowledges_at_once:
+            self._sock.setsockopt(socket.IPPROTO_TCP, TCP_QUICKACK, 1)  # the kernel forgets it soon
         if len(self.heard) < 100:
             self.heard += data[:100]
         self.has_ended = not data
