@@ -162,6 +162,11 @@ def test_output_that_is_under_way_when_the_exit_status_comes_is_waited_for(
     host.close()
 
 
+def test_command_obeys_an_interrupt(host: Host) -> None:
+    process, out, _ = run(host, "python3 -c 'import os, signal; os.kill(os.getpid(), 2); print(\"went on\")' 2>&1")
+    assert (process.exit_code != 0, b"KeyboardInterrupt" in out.data, b"went on" in out.data) == (True, True, False)
+
+
 def test_environment_and_directory_are_the_commands(host: Host, tmp_path: Path) -> None:
     folder = tmp_path / "it's a folder"
     folder.mkdir()
