@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from sshd import Key, Keys, PasswordUser, Sshd, started, wait_until
 
 from benchctl.config.model import HostConfig, Secret
 from benchctl.errors import AuthenticationFailed, HostError, HostKeyRejected, HostUnfit, HostUnreachable, LinkLost
+from benchctl.hosts import agent as agents
 from benchctl.hosts import keepalive, route
 from benchctl.hosts.connection import Connection, fabric_config
 from benchctl.hosts.remote import RemoteHost
@@ -207,20 +209,152 @@ def test_nothing_to_offer_is_said(sshd: Sshd) -> None:
     )
 
 
-def test_agent_opens_a_connection(
-    sshd: Sshd, keys: Keys, opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Agent:
+    """An ssh-agent with keys of the test's."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def add(self, *keys: Key) -> None:
+        for key in keys:
+            subprocess.run([bed.program("ssh-add"), "-q", str(key.path)], check=True, timeout=LONG_S)
+
+
+@pytest.fixture
+def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Agent]:
     path = tmp_path / "agent"
     with subprocess.Popen(
         [bed.program("ssh-agent"), "-D", "-a", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as agent:
+    ) as process:
         try:
             wait_until(path.exists, "the agent listens", timeout_s=LONG_S)
             monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
-            subprocess.run([bed.program("ssh-add"), "-q", str(keys.plain.path)], check=True, timeout=LONG_S)
-            assert opened(connection_to(sshd)).is_connected
+            yield Agent(path)
         finally:
-            agent.terminate()
+            process.terminate()
+
+
+@pytest.fixture(scope="module")
+def strange_keys(keys: Keys, tmp_path_factory: pytest.TempPathFactory) -> list[Key]:
+    """Nine that no server knows."""
+    return [bed.make_key(tmp_path_factory.mktemp("strange") / "key") for _ in range(9)]
+
+
+def test_agent_opens_a_connection(sshd: Sshd, keys: Keys, opened: Opened, agent: Agent) -> None:
+    agent.add(keys.plain)
+    assert opened(connection_to(sshd)).is_connected
+
+
+def test_agent_has_the_key_of_an_encrypted_file(
+    sshd: Sshd, keys: Keys, isolated: Path, opened: Opened, agent: Agent, strange_keys: list[Key], tmp_path: Path
+) -> None:
+    """It is offered in the file's place: the agent's other keys alone are more than MaxAuthTries."""
+    copy = tmp_path / "locked"
+    shutil.copy(keys.plain.path, copy)
+    change = [bed.program("ssh-keygen"), "-q", "-p", "-P", "", "-N", "correct horse", "-f", str(copy)]
+    subprocess.run(change, check=True, stdout=subprocess.DEVNULL, timeout=LONG_S)
+    agent.add(*strange_keys, keys.plain)
+    write_ssh_config(isolated, f"IdentityFile {copy}\n")
+    assert opened(connection_to(sshd)).is_connected
+
+
+@pytest.mark.parametrize("suffix", ["", ".pub"])
+def test_identities_only_offers_of_the_agents_keys_those_that_are_named(
+    sshd: Sshd, keys: Keys, isolated: Path, opened: Opened, agent: Agent, strange_keys: list[Key], suffix: str
+) -> None:
+    agent.add(*strange_keys, keys.plain)
+    write_ssh_config(isolated, keys.plain.public, "bench.pub")
+    write_ssh_config(isolated, f"IdentityFile ~/.ssh/bench{suffix}\nIdentitiesOnly yes\n")
+    assert opened(connection_to(sshd)).is_connected
+
+
+def test_identities_only_offers_no_other_key_of_the_agents(
+    sshd: Sshd, keys: Keys, isolated: Path, agent: Agent
+) -> None:
+    agent.add(keys.plain)
+    write_ssh_config(isolated, f"IdentityFile {keys.wrong.path}\nIdentitiesOnly yes\n")
+    assert failure_of(connection_to(sshd)).message == (
+        f"db (127.0.0.1:{sshd.port}) does not let {sshd.username} in with the key {keys.wrong.path}; not offered: "
+        "the agent's other keys (IdentitiesOnly)"
+    )
+
+
+def test_server_that_hangs_up_after_too_many_keys_is_said_to(
+    sshd: Sshd, keys: Keys, agent: Agent, strange_keys: list[Key]
+) -> None:
+    agent.add(*strange_keys, keys.plain)
+    assert told(failure_of(connection_to(sshd))) == (
+        AuthenticationFailed,
+        "db",
+        f"db (127.0.0.1:{sshd.port}) hung up on {sshd.username} after 6 of 10 attempts, as its MaxAuthTries says: "
+        "the agent's 10 keys",
+        "name the right key by hosts.db.key_file, or by IdentityFile with `IdentitiesOnly yes` in ~/.ssh/config",
+    )
+
+
+def test_agent_that_is_gone_is_said_to_be(sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSH_AUTH_SOCK", f"{tmp_path}/gone")
+    assert failure_of(connection_to(sshd)).message == (
+        f"db (127.0.0.1:{sshd.port}): there is nothing to authenticate {sshd.username} with but the agent at "
+        f"{tmp_path}/gone, which can't be used: No such file or directory"
+    )
+
+
+def test_agent_without_keys_is_said_to_hold_none(sshd: Sshd, agent: Agent) -> None:
+    assert failure_of(connection_to(sshd)).message == (
+        f"db (127.0.0.1:{sshd.port}): there is nothing to authenticate {sshd.username} with but the agent, "
+        "which holds no keys"
+    )
+
+
+def test_agent_that_says_nothing_is_given_up_and_other_keys_are_offered(
+    sshd: Sshd, keys: Keys, isolated: Path, opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSH_AUTH_SOCK", f"{tmp_path}/silent")
+    monkeypatch.setattr(agents, "ANSWER_S", 0.2)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(f"{tmp_path}/silent")
+        silent.listen()
+        assert failure_of(connection_to(sshd)).message == (
+            f"db (127.0.0.1:{sshd.port}): there is nothing to authenticate {sshd.username} with but the agent at "
+            f"{tmp_path}/silent, which does not answer"
+        )
+        write_ssh_config(isolated, f"IdentityFile {keys.plain.path}\n")
+        assert opened(connection_to(sshd)).is_connected
+
+
+def test_encrypted_key_that_ssh_config_names_is_said_to_be_locked(sshd: Sshd, keys: Keys, isolated: Path) -> None:
+    write_ssh_config(isolated, f"IdentityFile {keys.encrypted.path}\n")
+    assert failure_of(connection_to(sshd)).message == (
+        f"db (127.0.0.1:{sshd.port}): there is nothing to authenticate {sshd.username} with but the key "
+        f"{keys.encrypted.path} (encrypted; set key_password or use ssh-add)"
+    )
+    write_ssh_config(isolated, f"IdentityFile {keys.encrypted.path}\nIdentityFile {keys.wrong.path}\n")
+    assert failure_of(connection_to(sshd)).message == (
+        f"db (127.0.0.1:{sshd.port}) does not let {sshd.username} in with the key {keys.wrong.path}; not offered: "
+        f"the key {keys.encrypted.path} (encrypted; set key_password or use ssh-add)"
+    )
+
+
+def test_key_password_opens_the_encrypted_key_that_ssh_config_names(
+    sshd: Sshd, keys: Keys, isolated: Path, opened: Opened
+) -> None:
+    write_ssh_config(isolated, f"IdentityFile {keys.wrong.path}\nIdentityFile {keys.encrypted.path}\n")
+    assert opened(connection_to(sshd, key_password="correct horse")).is_connected
+    assert failure_of(connection_to(sshd, key_password="CANARY-5523")).message == (
+        f"db (127.0.0.1:{sshd.port}) does not let {sshd.username} in with the key {keys.wrong.path}; not offered: "
+        f"the key {keys.encrypted.path} (is not opened by key_password)"
+    )
+
+
+def test_key_and_password_may_both_be_needed(
+    make_sshd: MakeSshd, keys: Keys, password_user: PasswordUser, opened: Opened
+) -> None:
+    server = make_sshd(config=["AuthenticationMethods publickey,password"])
+    name, password = password_user.name, password_user.password
+    assert opened(connection_to(server, keys.plain, username=name, password=password)).is_connected
+    error = failure_of(connection_to(server, keys.plain, username=name))
+    assert error.message.endswith("; it accepts password")
 
 
 def test_key_of_the_home_directory_opens_a_connection(sshd: Sshd, keys: Keys, isolated: Path, opened: Opened) -> None:

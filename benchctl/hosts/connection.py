@@ -111,6 +111,8 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
         except BaseException:
             self._close_gateway()
             raise
+        finally:
+            credentials.close()
         self._set(_keepalive=Keepalive(self.transport, sock, self.ssh_config))
         self._keepalive.start()
 
@@ -142,7 +144,7 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
             auth_timeout=AUTH_TIMEOUT_S,
             channel_timeout=SESSION_TIMEOUT_S,
             transport_factory=partial(_transport, known_types=known_types),
-            **credentials.arguments,
+            auth_strategy=_Strategy(credentials, self.user),
         )
         self._set(transport=self.client.get_transport())
 
@@ -179,7 +181,9 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
                 f"{self.place}: the SSH handshake failed: {error}",
                 hint=f"it is {transport.remote_version}; `ssh -v -p {self.port} {self.host}` shows what it wants",
             )
-        return credentials.refusal(self.entry, self.user, self.place, getattr(error, "allowed_types", []))
+        accepted = getattr(error, "allowed_types", [])
+        hung_up = isinstance(error, paramiko.AuthenticationException) and not transport.is_active()
+        return credentials.refusal(self.entry, self.user, self.place, accepted=accepted, hung_up=hung_up)
 
     def _no_ssh(self, sock: FirstWords) -> HostUnreachable:
         if sock.first_line:
@@ -326,6 +330,16 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
 
 class ForwardingForbidden(OSError):
     """sshd does not allow direct-tcpip channels."""
+
+
+class _Strategy:
+    """How paramiko wants to be told of credentials."""
+
+    def __init__(self, credentials: Credentials, user: str) -> None:
+        self._credentials, self._user = credentials, user
+
+    def authenticate(self, transport: paramiko.Transport) -> None:
+        self._credentials.authenticate(transport, self._user)
 
 
 class _Asked(paramiko.MissingHostKeyPolicy):
