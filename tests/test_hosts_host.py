@@ -353,3 +353,31 @@ def test_includes_that_include_themselves_come_to_an_end(isolated: Path) -> None
     (isolated / ".ssh").mkdir()
     (isolated / ".ssh" / "config").write_text("Include config\nInclude nothing*\nHost a\n  Port 7\n")
     assert user_ssh_config().lookup("a")["port"] == "7"
+
+
+def test_what_follows_an_include_is_of_the_block_around_it(isolated: Path) -> None:
+    folder = isolated / ".ssh"
+    folder.mkdir()
+    (folder / "other").write_text("User early\nHost elsewhere\n  Port 1\n")
+    (folder / "config").write_text(
+        "Include other\nCompression yes\nHost a b\n  Include other\n  Port 7\nHost *\n  Port 8\n"
+    )
+    config = user_ssh_config()
+    assert [config.lookup(name)["port"] for name in ("a", "b", "c", "elsewhere")] == ["7", "7", "8", "1"]
+    assert [config.lookup(name)["compression"] for name in ("a", "c", "elsewhere")] == ["yes"] * 3
+    assert config.lookup("c")["user"] == "early"
+
+
+def test_match_that_can_not_be_judged_does_not_match_and_is_said(isolated: Path) -> None:
+    (isolated / ".ssh").mkdir()
+    path = isolated / ".ssh" / "config"
+    path.write_text(
+        "Match localnetwork 10.0.0.0/8\n  User inside\nMatch host a tagged x\n  User tagged\n"
+        "Match host a !user nobody\n  Port 7\nMatch all\n  User me\n"
+    )
+    config = user_ssh_config()
+    assert (config.lookup("a")["user"], config.lookup("a")["port"]) == ("me", "7")
+    assert config.passed_over == [
+        f"{path}:1: `Match localnetwork 10.0.0.0/8` can't be judged here and counts as not matching",
+        f"{path}:3: `Match host a tagged x` can't be judged here and counts as not matching",
+    ]

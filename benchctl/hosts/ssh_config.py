@@ -7,6 +7,7 @@ import glob
 import os
 import re
 import shlex
+from collections.abc import Iterator
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -17,31 +18,71 @@ from benchctl.config.model import HostConfig
 from benchctl.errors import ConfigError, Problem
 
 INCLUDE_DEPTH = 16  # OpenSSH's own limit
+_CRITERIA_ALONE = frozenset({"all", "canonical", "final"})
+_CRITERIA = _CRITERIA_ALONE | {"host", "originalhost", "user", "localuser", "exec"}  # paramiko takes any other for true
+_MATCHES_NEVER = "Host !*"
 
 
-def user_ssh_config(path: Path | None = None) -> paramiko.SSHConfig:
+def user_ssh_config(path: Path | None = None) -> SSHConfig:
     """The user's client configuration; an absent or unreadable file is an empty one. Raises ConfigError."""
     path = path or Path.home() / ".ssh" / "config"
-    config = _Config()
+    config = SSHConfig()
     try:
-        config.parse(StringIO(_text(path, INCLUDE_DEPTH)))
+        config.parse(StringIO(_text(path, INCLUDE_DEPTH, config.passed_over)))
     except paramiko.ConfigParseError as error:
         raise ConfigError([Problem(str(path), 0, "", f"it can't be read: {error}")]) from error
     return config
 
 
-class _Config(paramiko.SSHConfig):
-    """Leaves a ProxyCommand's %h and %p alone: they stand for what is connected to, where the benchmark wins."""
+class SSHConfig(paramiko.SSHConfig):
+    """Leaves a ProxyCommand's %h and %p alone: they stand for what is connected to, where the benchmark wins.
+
+    passed_over: the `Match` lines that count as not matching because nobody here can tell, each with its place.
+    """
 
     TOKENS_BY_CONFIG_KEY = paramiko.SSHConfig.TOKENS_BY_CONFIG_KEY | {"proxycommand": ["~"]}
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.passed_over: list[str] = []
 
-def _text(path: Path, depth: int) -> str:
+
+def _text(path: Path, depth: int, passed_over: list[str]) -> str:
+    """A file's text with what it includes in place; there, a `Host` line ends with the included file."""
     try:
-        lines = path.read_text("utf-8", "replace").splitlines(keepends=True)
+        lines = path.read_text("utf-8", "replace").splitlines()
     except OSError:
         return ""
-    return "".join(_included(line, depth) if _is_include(line) else line for line in lines)
+    block, text = "Host *", []
+    for number, line in enumerate(lines, start=1):
+        keyword, rest = _split(line)
+        if keyword == "include":
+            text += [*(_text(file, depth - 1, passed_over) for file in _included(rest, depth)), block]
+            continue
+        if keyword == "match" and not _can_be_judged(rest):
+            passed_over.append(f"{path}:{number}: `{line.strip()}` can't be judged here and counts as not matching")
+            line = _MATCHES_NEVER
+        if keyword in {"host", "match"}:
+            block = line
+        text.append(line)
+    return "\n".join([*text, ""])
+
+
+def _split(line: str) -> tuple[str, str]:
+    """A line's keyword in small letters, and what follows."""
+    found = re.match(r"\s*(\w+)\s*=?\s*(.*)", line)
+    return (found[1].lower(), found[2]) if found else ("", "")
+
+
+def _can_be_judged(criteria: str) -> bool:
+    words = [word.lstrip("!").lower() for word in _words(criteria)]
+    while words:
+        criterion = words.pop(0)
+        if criterion not in _CRITERIA:
+            return False
+        if criterion not in _CRITERIA_ALONE:
+            words = words[1:]
+    return True
 
 
 def _words(text: str) -> list[str]:
@@ -51,17 +92,12 @@ def _words(text: str) -> list[str]:
         return []
 
 
-def _is_include(line: str) -> bool:
-    return bool(re.match(r"\s*include\b", line, re.IGNORECASE))
-
-
-def _included(line: str, depth: int) -> str:
+def _included(patterns: str, depth: int) -> Iterator[Path]:
     if depth == 0:
-        return ""
-    patterns = [os.path.expanduser(word) for word in _words(re.sub(r"^\s*\w+\s*=?", "", line))]
+        return
     base = Path.home() / ".ssh"
-    files = [name for pattern in patterns for name in sorted(glob.glob(str(base / pattern)))]
-    return "".join(_text(Path(name), depth - 1) + "\n" for name in files)
+    for word in _words(patterns):
+        yield from map(Path, sorted(glob.glob(str(base / os.path.expanduser(word)))))
 
 
 def resolved(host: HostConfig, config: paramiko.SSHConfig) -> HostConfig:
