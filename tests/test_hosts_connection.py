@@ -19,10 +19,19 @@ from typing import Any
 import paramiko
 import pytest
 import sshd as bed
+from links import Link
 from sshd import Key, Keys, PasswordUser, Sshd, started, wait_until
 
 from benchctl.config.model import HostConfig, Secret
-from benchctl.errors import AuthenticationFailed, HostError, HostKeyRejected, HostUnfit, HostUnreachable, LinkLost
+from benchctl.errors import (
+    AuthenticationFailed,
+    ConfigError,
+    HostError,
+    HostKeyRejected,
+    HostUnfit,
+    HostUnreachable,
+    LinkLost,
+)
 from benchctl.hosts import agent as agents
 from benchctl.hosts import keepalive, route
 from benchctl.hosts.connection import Connection, fabric_config
@@ -491,6 +500,30 @@ def test_first_key_of_a_host_is_recorded(sshd: Sshd, keys: Keys, isolated: Path,
     assert path.read_text() == sshd.known_hosts_line + "\n"
 
 
+@pytest.mark.parametrize("name", ["none", "/dev/null"])
+def test_key_is_kept_nowhere_where_ssh_config_says_so(
+    sshd: Sshd, keys: Keys, isolated: Path, opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_ssh_config(isolated, f"UserKnownHostsFile {name}\n")
+    connection = opened(connection_to(sshd, keys.plain))
+    assert RemoteHost(connection.entry, connection).remarks() == [
+        f"first connection to db (127.0.0.1:{sshd.port}): its host key {sshd.fingerprint} is kept nowhere, as "
+        "UserKnownHostsFile says"
+    ]
+    assert not list(tmp_path.iterdir())
+    assert not (isolated / ".ssh" / "known_hosts").exists()
+
+
+def test_match_that_is_passed_over_is_told_once(sshd: Sshd, keys: Keys, isolated: Path, opened: Opened) -> None:
+    path = write_ssh_config(isolated, "Match tagged x\n  Port 1\n")
+    known_hosts(isolated, sshd.known_hosts_line + "\n")
+    connection = opened(connection_to(sshd, keys.plain))
+    host = RemoteHost(connection.entry, connection)
+    assert host.remarks() == [f"{path}:1: `Match tagged x` can't be judged here and counts as not matching"]
+    assert host.remarks() == []
+
+
 def test_key_is_appended_on_a_line_of_its_own(sshd: Sshd, keys: Keys, isolated: Path, opened: Opened) -> None:
     path = known_hosts(isolated, "other ssh-ed25519 AAAA")
     opened(connection_to(sshd, keys.plain))
@@ -695,10 +728,49 @@ def test_proxy_command_is_the_way(sshd: Sshd, keys: Keys, isolated: Path, tmp_pa
     assert connection.run("echo through", hide=True).stdout == "through\n"
 
 
-def test_proxy_command_that_fails_leads_nowhere(sshd: Sshd, keys: Keys, isolated: Path) -> None:
-    write_ssh_config(isolated, "Host *\n  ProxyCommand exit 3\n")
-    error = failure_of(connection_to(sshd, keys.plain))
-    assert error.message == f"db (127.0.0.1:{sshd.port}) ends the connection before a word is said"
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [("false", ""), ("sh -c \"echo first >&2; echo 'no \033 route' >&2\"", " says 'no ? route' and")],
+)
+def test_proxy_command_that_fails_leads_nowhere_and_its_last_words_are_told(
+    sshd: Sshd, keys: Keys, isolated: Path, command: str, said: str
+) -> None:
+    write_ssh_config(isolated, f"Host *\n  ProxyCommand {command}\n")
+    assert told(failure_of(connection_to(sshd, keys.plain))) == (
+        HostUnreachable,
+        "db",
+        f"db (127.0.0.1:{sshd.port}) can't be reached: its ProxyCommand{said} ends before a word is said",
+        f"`{command}` stands in ~/.ssh/config; does it work by itself?",
+    )
+
+
+def test_proxy_jump_lines_that_lead_in_a_circle_are_refused(sshd: Sshd, keys: Keys, isolated: Path) -> None:
+    write_ssh_config(isolated, "Host a\n  ProxyJump b\nHost b\n  ProxyJump c,x\nHost c\n  ProxyJump b\n")
+    with pytest.raises(ConfigError) as caught:
+        connection_to(sshd, keys.plain, ip="a")
+    assert str(caught.value) == "~/.ssh/config: its ProxyJump lines lead in a circle: b -> c -> b"
+
+
+def test_new_key_of_a_gateway_is_told_and_recorded(make_sshd: MakeSshd, keys: Keys, opened: Opened) -> None:
+    first, last = (make_sshd(address=f"127.0.0.{n}") for n in (2, 3))
+    gateway = connection_to(first, keys.plain, alias="jump")
+    connection = opened(connection_to(last, keys.plain, gateway=gateway))
+    host = RemoteHost(connection.entry, connection)
+    assert host.remarks() == [
+        f"first connection to jump (127.0.0.2:{first.port}): its host key {first.fingerprint} is now in known_hosts",
+        f"first connection to db (127.0.0.3:{last.port}): its host key {last.fingerprint} is now in known_hosts",
+    ]
+    recorded = host.recorded()
+    assert (recorded["ip"], recorded["port"], recorded["host_key"]) == ("127.0.0.3", last.port, last.fingerprint)
+    assert recorded["gateways"] == [
+        {
+            "alias": "jump",
+            "ip": "127.0.0.2",
+            "port": first.port,
+            "username": first.username,
+            "host_key": first.fingerprint,
+        }
+    ]
 
 
 def test_gateway_that_forbids_forwarding_is_named(make_sshd: MakeSshd, sshd: Sshd, keys: Keys) -> None:
@@ -957,6 +1029,39 @@ def test_connection_that_was_cut_opens_anew_when_it_is_needed(make_sshd: MakeSsh
     wait_until(lambda: not connection.is_connected, "the end is noticed", timeout_s=LONG_S)
     assert connection.run("echo again", hide=True).stdout == "again\n"
     assert connection.sftp().stat("/").st_mode
+
+
+def test_connection_that_was_lost_and_opened_again_is_news_once(
+    make_sshd: MakeSshd, keys: Keys, opened: Opened
+) -> None:
+    server = make_sshd()
+    connection = opened(connection_to(server, keys.plain))
+    host = RemoteHost(connection.entry, connection)
+    assert (connection.reopened, host.news()) == (0, [])
+    server.drop_connections()
+    wait_until(lambda: not connection.is_connected, "the end is noticed", timeout_s=LONG_S)
+    assert host.news() == []
+    connection.run("true")
+    assert connection.reopened == 1
+    assert host.news() == [f"the connection to {connection.place} was lost and has been opened again"]
+    assert host.news() == []
+    connection.close()
+    connection.open()
+    assert (connection.reopened, host.news()) == (1, [])
+
+
+def test_way_that_swallows_everything_is_noticed_and_its_command_lost(
+    sshd: Sshd, keys: Keys, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keepalive, "KEEPALIVE_S", 0.1)
+    monkeypatch.setattr(keepalive, "KEEPALIVE_LIMIT_S", 2.0)
+    with Link(sshd) as link:
+        process = start(opened(connection_to(sshd, keys.plain, port=link.port)), "sleep 600")
+        assert process.started.wait(LONG_S)
+        link.freeze()
+        assert process.ended.wait(LONG_S)
+    assert process.lost
+    wait_until(lambda: not bed.is_alive(process.pid), "its command ends as well", timeout_s=LONG_S)
 
 
 def test_repr_of_a_connection_holds_no_secret(sshd: Sshd) -> None:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from benchctl.errors import HostUnreachable
 
 RESOLVE_TIMEOUT_S = 5.0
+LAST_WORDS_S = 1.0  # for the end of what a ProxyCommand says to be read
 # sshd sends small packets at once only when a session has run a command; a jump host never runs one, and would wait for
 # our delayed acknowledgement, 40 ms, with every answer.
 TCP_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux has it
@@ -89,6 +90,11 @@ class Destination:
         )
 
 
+def printable(line: str) -> str:
+    """A line of somebody else's as messages show it."""
+    return "".join(c if c.isprintable() else "?" for c in line)[:80]
+
+
 class FirstWords:
     """A socket that remembers when it last heard something, and how its conversation began.
 
@@ -137,7 +143,7 @@ class FirstWords:
     @property
     def first_line(self) -> str:
         lines = self.heard.decode("utf-8", "replace").splitlines() or [""]
-        return "".join(c if c.isprintable() else "?" for c in lines[0])[:80]
+        return printable(lines[0])
 
 
 class CommandSocket(socket.socket):
@@ -156,9 +162,24 @@ class CommandSocket(socket.socket):
                 ["sh", "-c", f"exec {command}"],
                 stdin=far.fileno(),
                 stdout=far.fileno(),
-                stderr=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
                 start_new_session=True,
             )
+        self._said = ""
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def _listen(self) -> None:
+        assert self._process.stderr
+        with self._process.stderr as lines:
+            for line in lines:
+                self._said = printable(line.decode("utf-8", "replace").strip()) or self._said
+
+    @property
+    def last_words(self) -> str:
+        """The last line it said on stderr; one that has ended says no more."""
+        self._listener.join(LAST_WORDS_S)
+        return self._said
 
     def close(self) -> None:
         super().close()

@@ -46,6 +46,11 @@ class SSHConfig(paramiko.SSHConfig):
         super().__init__()
         self.passed_over: list[str] = []
 
+    def take_passed_over(self) -> list[str]:
+        """Those that were not taken before: they are to be told once, not for every host."""
+        taken, self.passed_over = self.passed_over, []
+        return taken
+
 
 def _text(path: Path, depth: int, passed_over: list[str]) -> str:
     """A file's text with what it includes in place; there, a `Host` line ends with the included file."""
@@ -61,10 +66,10 @@ def _text(path: Path, depth: int, passed_over: list[str]) -> str:
             continue
         if keyword == "match" and not _can_be_judged(rest):
             passed_over.append(f"{path}:{number}: `{line.strip()}` can't be judged here and counts as not matching")
-            line = _MATCHES_NEVER
-        if keyword in {"host", "match"}:
+            block = _MATCHES_NEVER
+        elif keyword in {"host", "match"}:
             block = line
-        text.append(line)
+        text.append(block if keyword == "match" else line)
     return "\n".join([*text, ""])
 
 
