@@ -980,6 +980,15 @@ def test_server_that_is_heard_anyway_is_asked_nothing(monkeypatch: pytest.Monkey
     watched.stop()
 
 
+def test_answer_that_never_comes_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it may be with a ServerAliveCountMax of 0."""
+    monkeypatch.setattr(keepalive, "ROUND_TRIP_S", 0.1)
+    server = SilentServer()
+    keepalive.Keepalive(server, ScriptedLink(0.0), {}).round_trip()  # type: ignore[arg-type]
+    assert server.asked.acquire(timeout=LONG_S)
+    server.close()
+
+
 @pytest.mark.parametrize(
     ("settings", "limits"),
     [

@@ -142,6 +142,12 @@ def test_server_that_accepts_and_never_answers_costs_one_attempt(
     assert attempt in {Attempt(False, "no answer within 0.6 s"), Attempt(False, "no answer in time")}
 
 
+def test_look_takes_no_longer_than_the_checks_own_time(host: Host) -> None:
+    with listening() as port:
+        attempt = look(host, "http", f"http://localhost:{port}/", timeout_s=0.25)
+    assert attempt in {Attempt(False, "no answer within 0.25 s"), Attempt(False, "no answer in time")}
+
+
 def test_server_that_answers_by_drops_costs_one_attempt(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "ATTEMPT_LIMIT_S", 0.6)
     stopped = threading.Event()

@@ -62,7 +62,7 @@ class Attempt:
 class Probe:
     """A health check on its host, its target filled in; `attempt()` looks once and never raises.
 
-    It takes ATTEMPT_LIMIT_S at most, or `limit_s` if that is given.
+    It takes ATTEMPT_LIMIT_S at most, or the check's whole time if that is shorter, or `limit_s` if that is given.
 
     environment: the exports and the directory change that a `command` check shares with its stage.
     """
@@ -80,7 +80,7 @@ class Probe:
         return f"{self.check.type} {self.target}"
 
     def attempt(self, limit_s: float | None = None) -> Attempt:
-        limit_s = ATTEMPT_LIMIT_S if limit_s is None else limit_s
+        limit_s = min(ATTEMPT_LIMIT_S, self.check.timeout_s) if limit_s is None else limit_s
         try:
             return self._look(limit_s)
         except ShellBroken as error:

@@ -10,7 +10,10 @@ from typing import Any, Protocol
 
 import paramiko
 
+from benchctl.hosts.route import within
+
 KEEPALIVE_S = 5.0
+ROUND_TRIP_S = 120.0
 KEEPALIVE_LIMIT_S = 15.0  # without a byte for that long after a question the link counts as lost
 
 
@@ -51,14 +54,21 @@ class Keepalive:
         self._stopped.set()
 
     def round_trip(self) -> None:
-        """Return once the server has answered: what it had sent before has come by then. At once when it is gone."""
+        """Return once the server has answered: what it had sent before has come by then. At once when it is gone.
+
+        After ROUND_TRIP_S in any case: who is never given up may never answer.
+        """
+        with contextlib.suppress(TimeoutError):
+            within(ROUND_TRIP_S, self._ask)
+
+    def _ask(self) -> None:
         with self._asking, contextlib.suppress(EOFError, OSError, paramiko.SSHException):
             self._transport.global_request("keepalive@openssh.com", wait=True)
 
     def _ask_now_and_then(self) -> None:
         while self._goes_on_after(self._interval_s - self._link.silent_s):
             if self._link.silent_s >= self._interval_s:
-                self.round_trip()
+                self._ask()
 
     def _watch(self) -> None:
         """Nothing comes for an interval, then a question is asked, and it has the limit to be answered in."""
