@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,11 +19,21 @@ from typing import Any
 import paramiko
 import pytest
 import sshd as bed
+from links import Link
 from sshd import Key, Keys, PasswordUser, Sshd, started, wait_until
 
 from benchctl.config.model import HostConfig, Secret
-from benchctl.errors import AuthenticationFailed, HostError, HostKeyRejected, HostUnfit, HostUnreachable, LinkLost
-from benchctl.hosts import keepalive
+from benchctl.errors import (
+    AuthenticationFailed,
+    ConfigError,
+    HostError,
+    HostKeyRejected,
+    HostUnfit,
+    HostUnreachable,
+    LinkLost,
+)
+from benchctl.hosts import agent as agents
+from benchctl.hosts import keepalive, route
 from benchctl.hosts.connection import Connection, fabric_config
 from benchctl.hosts.remote import RemoteHost
 from benchctl.hosts.ssh_config import user_ssh_config
@@ -207,20 +218,152 @@ def test_nothing_to_offer_is_said(sshd: Sshd) -> None:
     )
 
 
-def test_agent_opens_a_connection(
-    sshd: Sshd, keys: Keys, opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Agent:
+    """An ssh-agent with keys of the test's."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def add(self, *keys: Key) -> None:
+        for key in keys:
+            subprocess.run([bed.program("ssh-add"), "-q", str(key.path)], check=True, timeout=LONG_S)
+
+
+@pytest.fixture
+def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Agent]:
     path = tmp_path / "agent"
     with subprocess.Popen(
         [bed.program("ssh-agent"), "-D", "-a", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as agent:
+    ) as process:
         try:
             wait_until(path.exists, "the agent listens", timeout_s=LONG_S)
             monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
-            subprocess.run([bed.program("ssh-add"), "-q", str(keys.plain.path)], check=True, timeout=LONG_S)
-            assert opened(connection_to(sshd)).is_connected
+            yield Agent(path)
         finally:
-            agent.terminate()
+            process.terminate()
+
+
+@pytest.fixture(scope="module")
+def strange_keys(keys: Keys, tmp_path_factory: pytest.TempPathFactory) -> list[Key]:
+    """Nine that no server knows."""
+    return [bed.make_key(tmp_path_factory.mktemp("strange") / "key") for _ in range(9)]
+
+
+def test_agent_opens_a_connection(sshd: Sshd, keys: Keys, opened: Opened, agent: Agent) -> None:
+    agent.add(keys.plain)
+    assert opened(connection_to(sshd)).is_connected
+
+
+def test_agent_has_the_key_of_an_encrypted_file(
+    sshd: Sshd, keys: Keys, isolated: Path, opened: Opened, agent: Agent, strange_keys: list[Key], tmp_path: Path
+) -> None:
+    """It is offered in the file's place: the agent's other keys alone are more than MaxAuthTries."""
+    copy = tmp_path / "locked"
+    shutil.copy(keys.plain.path, copy)
+    change = [bed.program("ssh-keygen"), "-q", "-p", "-P", "", "-N", "correct horse", "-f", str(copy)]
+    subprocess.run(change, check=True, stdout=subprocess.DEVNULL, timeout=LONG_S)
+    agent.add(*strange_keys, keys.plain)
+    write_ssh_config(isolated, f"IdentityFile {copy}\n")
+    assert opened(connection_to(sshd)).is_connected
+
+
+@pytest.mark.parametrize("suffix", ["", ".pub"])
+def test_identities_only_offers_of_the_agents_keys_those_that_are_named(
+    sshd: Sshd, keys: Keys, isolated: Path, opened: Opened, agent: Agent, strange_keys: list[Key], suffix: str
+) -> None:
+    agent.add(*strange_keys, keys.plain)
+    write_ssh_config(isolated, keys.plain.public, "bench.pub")
+    write_ssh_config(isolated, f"IdentityFile ~/.ssh/bench{suffix}\nIdentitiesOnly yes\n")
+    assert opened(connection_to(sshd)).is_connected
+
+
+def test_identities_only_offers_no_other_key_of_the_agents(
+    sshd: Sshd, keys: Keys, isolated: Path, agent: Agent
+) -> None:
+    agent.add(keys.plain)
+    write_ssh_config(isolated, f"IdentityFile {keys.wrong.path}\nIdentitiesOnly yes\n")
+    assert failure_of(connection_to(sshd)).message == (
+        f"db (127.0.0.1:{sshd.port}) does not let {sshd.username} in with the key {keys.wrong.path}; not offered: "
+        "the agent's other keys (IdentitiesOnly)"
+    )
+
+
+def test_server_that_hangs_up_after_too_many_keys_is_said_to(
+    sshd: Sshd, keys: Keys, agent: Agent, strange_keys: list[Key]
+) -> None:
+    agent.add(*strange_keys, keys.plain)
+    assert told(failure_of(connection_to(sshd))) == (
+        AuthenticationFailed,
+        "db",
+        f"db (127.0.0.1:{sshd.port}) hung up on {sshd.username} after 6 of 10 attempts, as its MaxAuthTries says: "
+        "the agent's 10 keys",
+        "name the right key by hosts.db.key_file, or by IdentityFile with `IdentitiesOnly yes` in ~/.ssh/config",
+    )
+
+
+def test_agent_that_is_gone_is_said_to_be(sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSH_AUTH_SOCK", f"{tmp_path}/gone")
+    assert failure_of(connection_to(sshd)).message == (
+        f"db (127.0.0.1:{sshd.port}): there is nothing to authenticate {sshd.username} with but the agent at "
+        f"{tmp_path}/gone, which can't be used: No such file or directory"
+    )
+
+
+def test_agent_without_keys_is_said_to_hold_none(sshd: Sshd, agent: Agent) -> None:
+    assert failure_of(connection_to(sshd)).message == (
+        f"db (127.0.0.1:{sshd.port}): there is nothing to authenticate {sshd.username} with but the agent, "
+        "which holds no keys"
+    )
+
+
+def test_agent_that_says_nothing_is_given_up_and_other_keys_are_offered(
+    sshd: Sshd, keys: Keys, isolated: Path, opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSH_AUTH_SOCK", f"{tmp_path}/silent")
+    monkeypatch.setattr(agents, "ANSWER_S", 0.2)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(f"{tmp_path}/silent")
+        silent.listen()
+        assert failure_of(connection_to(sshd)).message == (
+            f"db (127.0.0.1:{sshd.port}): there is nothing to authenticate {sshd.username} with but the agent at "
+            f"{tmp_path}/silent, which does not answer"
+        )
+        write_ssh_config(isolated, f"IdentityFile {keys.plain.path}\n")
+        assert opened(connection_to(sshd)).is_connected
+
+
+def test_encrypted_key_that_ssh_config_names_is_said_to_be_locked(sshd: Sshd, keys: Keys, isolated: Path) -> None:
+    write_ssh_config(isolated, f"IdentityFile {keys.encrypted.path}\n")
+    assert failure_of(connection_to(sshd)).message == (
+        f"db (127.0.0.1:{sshd.port}): there is nothing to authenticate {sshd.username} with but the key "
+        f"{keys.encrypted.path} (encrypted; set key_password or use ssh-add)"
+    )
+    write_ssh_config(isolated, f"IdentityFile {keys.encrypted.path}\nIdentityFile {keys.wrong.path}\n")
+    assert failure_of(connection_to(sshd)).message == (
+        f"db (127.0.0.1:{sshd.port}) does not let {sshd.username} in with the key {keys.wrong.path}; not offered: "
+        f"the key {keys.encrypted.path} (encrypted; set key_password or use ssh-add)"
+    )
+
+
+def test_key_password_opens_the_encrypted_key_that_ssh_config_names(
+    sshd: Sshd, keys: Keys, isolated: Path, opened: Opened
+) -> None:
+    write_ssh_config(isolated, f"IdentityFile {keys.wrong.path}\nIdentityFile {keys.encrypted.path}\n")
+    assert opened(connection_to(sshd, key_password="correct horse")).is_connected
+    assert failure_of(connection_to(sshd, key_password="CANARY-5523")).message == (
+        f"db (127.0.0.1:{sshd.port}) does not let {sshd.username} in with the key {keys.wrong.path}; not offered: "
+        f"the key {keys.encrypted.path} (is not opened by key_password)"
+    )
+
+
+def test_key_and_password_may_both_be_needed(
+    make_sshd: MakeSshd, keys: Keys, password_user: PasswordUser, opened: Opened
+) -> None:
+    server = make_sshd(config=["AuthenticationMethods publickey,password"])
+    name, password = password_user.name, password_user.password
+    assert opened(connection_to(server, keys.plain, username=name, password=password)).is_connected
+    error = failure_of(connection_to(server, keys.plain, username=name))
+    assert error.message.endswith("; it accepts password")
 
 
 def test_key_of_the_home_directory_opens_a_connection(sshd: Sshd, keys: Keys, isolated: Path, opened: Opened) -> None:
@@ -355,6 +498,30 @@ def test_first_key_of_a_host_is_recorded(sshd: Sshd, keys: Keys, isolated: Path,
     assert (connection.host_key, connection.host_key_is_new) == (sshd.fingerprint, True)
     assert not opened(connection_to(sshd, keys.plain)).host_key_is_new
     assert path.read_text() == sshd.known_hosts_line + "\n"
+
+
+@pytest.mark.parametrize("name", ["none", "/dev/null"])
+def test_key_is_kept_nowhere_where_ssh_config_says_so(
+    sshd: Sshd, keys: Keys, isolated: Path, opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_ssh_config(isolated, f"UserKnownHostsFile {name}\n")
+    connection = opened(connection_to(sshd, keys.plain))
+    assert RemoteHost(connection.entry, connection).remarks() == [
+        f"first connection to db (127.0.0.1:{sshd.port}): its host key {sshd.fingerprint} is kept nowhere, as "
+        "UserKnownHostsFile says"
+    ]
+    assert not list(tmp_path.iterdir())
+    assert not (isolated / ".ssh" / "known_hosts").exists()
+
+
+def test_match_that_is_passed_over_is_told_once(sshd: Sshd, keys: Keys, isolated: Path, opened: Opened) -> None:
+    path = write_ssh_config(isolated, "Match tagged x\n  Port 1\n")
+    known_hosts(isolated, sshd.known_hosts_line + "\n")
+    connection = opened(connection_to(sshd, keys.plain))
+    host = RemoteHost(connection.entry, connection)
+    assert host.remarks() == [f"{path}:1: `Match tagged x` can't be judged here and counts as not matching"]
+    assert host.remarks() == []
 
 
 def test_key_is_appended_on_a_line_of_its_own(sshd: Sshd, keys: Keys, isolated: Path, opened: Opened) -> None:
@@ -495,6 +662,22 @@ def test_two_gateways_in_a_row_lead_to_a_host(make_sshd: MakeSshd, keys: Keys, o
     assert [c.is_connected for c in (outer, inner, connection)] == [False, False, False]
 
 
+@pytest.mark.skipif(route.TCP_QUICKACK is None, reason="Linux alone can be told to acknowledge at once")
+def test_what_a_jump_host_sends_is_acknowledged_at_once() -> None:
+    """Its sshd sends nothing more until then: every command behind it took 40 ms longer."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        near = socket.create_connection(server.getsockname())
+        far, _ = server.accept()
+        with near, far:
+            words = route.FirstWords(near)
+            for _ in range(5):  # the kernel takes it for a conversation, and waits with its acknowledgements
+                far.sendall(b"question")
+                assert words.recv(100) == b"question"
+                assert near.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK) == 1
+                near.sendall(b"answer")
+                far.recv(100)
+
+
 def test_proxy_jump_leads_through_its_hops(make_sshd: MakeSshd, keys: Keys, isolated: Path, opened: Opened) -> None:
     first, second, last = (make_sshd(address=f"127.0.0.{n}") for n in (2, 3, 4))
     write_ssh_config(
@@ -542,10 +725,49 @@ def test_proxy_command_is_the_way(sshd: Sshd, keys: Keys, isolated: Path, tmp_pa
     assert connection.run("echo through", hide=True).stdout == "through\n"
 
 
-def test_proxy_command_that_fails_leads_nowhere(sshd: Sshd, keys: Keys, isolated: Path) -> None:
-    write_ssh_config(isolated, "Host *\n  ProxyCommand exit 3\n")
-    error = failure_of(connection_to(sshd, keys.plain))
-    assert error.message == f"db (127.0.0.1:{sshd.port}) ends the connection before a word is said"
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [("false", ""), ("sh -c \"echo first >&2; echo 'no \033 route' >&2\"", " says 'no ? route' and")],
+)
+def test_proxy_command_that_fails_leads_nowhere_and_its_last_words_are_told(
+    sshd: Sshd, keys: Keys, isolated: Path, command: str, said: str
+) -> None:
+    write_ssh_config(isolated, f"Host *\n  ProxyCommand {command}\n")
+    assert told(failure_of(connection_to(sshd, keys.plain))) == (
+        HostUnreachable,
+        "db",
+        f"db (127.0.0.1:{sshd.port}) can't be reached: its ProxyCommand{said} ends before a word is said",
+        f"`{command}` stands in ~/.ssh/config; does it work by itself?",
+    )
+
+
+def test_proxy_jump_lines_that_lead_in_a_circle_are_refused(sshd: Sshd, keys: Keys, isolated: Path) -> None:
+    write_ssh_config(isolated, "Host a\n  ProxyJump b\nHost b\n  ProxyJump c,x\nHost c\n  ProxyJump b\n")
+    with pytest.raises(ConfigError) as caught:
+        connection_to(sshd, keys.plain, ip="a")
+    assert str(caught.value) == "~/.ssh/config: its ProxyJump lines lead in a circle: b -> c -> b"
+
+
+def test_new_key_of_a_gateway_is_told_and_recorded(make_sshd: MakeSshd, keys: Keys, opened: Opened) -> None:
+    first, last = (make_sshd(address=f"127.0.0.{n}") for n in (2, 3))
+    gateway = connection_to(first, keys.plain, alias="jump")
+    connection = opened(connection_to(last, keys.plain, gateway=gateway))
+    host = RemoteHost(connection.entry, connection)
+    assert host.remarks() == [
+        f"first connection to jump (127.0.0.2:{first.port}): its host key {first.fingerprint} is now in known_hosts",
+        f"first connection to db (127.0.0.3:{last.port}): its host key {last.fingerprint} is now in known_hosts",
+    ]
+    recorded = host.recorded()
+    assert (recorded["ip"], recorded["port"], recorded["host_key"]) == ("127.0.0.3", last.port, last.fingerprint)
+    assert recorded["gateways"] == [
+        {
+            "alias": "jump",
+            "ip": "127.0.0.2",
+            "port": first.port,
+            "username": first.username,
+            "host_key": first.fingerprint,
+        }
+    ]
 
 
 def test_gateway_that_forbids_forwarding_is_named(make_sshd: MakeSshd, sshd: Sshd, keys: Keys) -> None:
@@ -693,6 +915,104 @@ def test_frozen_peer_is_noticed_and_its_command_lost(
     wait_until(lambda: not bed.is_alive(process.pid), "its command ends as well", timeout_s=LONG_S)
 
 
+class SilentServer:
+    """A transport whose questions are never answered."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Semaphore(0)
+        self.closed = threading.Event()
+        self.sock = self
+
+    def is_active(self) -> bool:
+        return not self.closed.is_set()
+
+    def global_request(self, kind: str, *, wait: bool) -> None:
+        self.asked.release()
+        self.closed.wait(LONG_S)
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+class ScriptedLink:
+    """A link whose silence is what the test says; `looks` counts who asked for it."""
+
+    def __init__(self, silent_s: float) -> None:
+        self._silent_s = silent_s
+        self.looks = threading.Semaphore(0)
+
+    @property
+    def silent_s(self) -> float:
+        self.looks.release()
+        return self._silent_s
+
+    def fall_silent(self) -> None:
+        self._silent_s = 3600.0
+
+
+def test_link_on_which_bytes_still_come_is_not_lost_however_long_an_answer_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(keepalive, "KEEPALIVE_S", 0.01)
+    monkeypatch.setattr(keepalive, "KEEPALIVE_LIMIT_S", 0.02)
+    server, link = SilentServer(), ScriptedLink(0.011)
+    watched = keepalive.Keepalive(server, link, {})  # type: ignore[arg-type]
+    watched.start()
+    assert server.asked.acquire(timeout=LONG_S)
+    for _ in range(50):
+        assert link.looks.acquire(timeout=LONG_S)
+    assert not server.closed.is_set()
+    link.fall_silent()
+    assert server.closed.wait(LONG_S)
+
+
+def test_server_that_is_heard_anyway_is_asked_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keepalive, "KEEPALIVE_S", 0.01)
+    server, link = SilentServer(), ScriptedLink(0.001)
+    watched = keepalive.Keepalive(server, link, {})  # type: ignore[arg-type]
+    watched.start()
+    for _ in range(50):
+        assert link.looks.acquire(timeout=LONG_S)
+    assert not server.asked.acquire(blocking=False)
+    watched.stop()
+
+
+def test_answer_that_never_comes_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it may be with a ServerAliveCountMax of 0."""
+    monkeypatch.setattr(keepalive, "ROUND_TRIP_S", 0.1)
+    server = SilentServer()
+    keepalive.Keepalive(server, ScriptedLink(0.0), {}).round_trip()  # type: ignore[arg-type]
+    assert server.asked.acquire(timeout=LONG_S)
+    server.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "limits"),
+    [
+        ({}, (5.0, 15.0)),
+        ({"serveraliveinterval": "7"}, (7.0, 21.0)),
+        ({"serveraliveinterval": "7", "serveralivecountmax": "2"}, (7.0, 14.0)),
+        ({"serveraliveinterval": "30", "serveralivecountmax": "0"}, (30.0, float("inf"))),
+        ({"serveralivecountmax": "0"}, (5.0, float("inf"))),
+    ],
+)
+def test_ssh_config_says_how_long_silence_is_borne(settings: dict[str, str], limits: tuple[float, float]) -> None:
+    watched = keepalive.Keepalive(SilentServer(), ScriptedLink(0.0), settings)  # type: ignore[arg-type]
+    assert (watched._interval_s, watched._limit_s) == limits
+
+
+def test_silence_that_is_borne_by_default_is_shorter_than_half_a_minute() -> None:
+    assert keepalive.KEEPALIVE_S + keepalive.KEEPALIVE_LIMIT_S < 30
+
+
+def test_server_alive_count_max_of_zero_never_gives_a_link_up(sshd: Sshd, keys: Keys, isolated: Path) -> None:
+    write_ssh_config(isolated, "Host *\n  ServerAliveInterval 1\n  ServerAliveCountMax 0\n")
+    connection = connection_to(sshd, keys.plain)
+    connection.open()
+    assert connection.run("sleep 1.5; echo still there", hide=True).stdout == "still there\n"
+    connection.close()
+
+
 def test_command_of_a_killed_supervisor_is_lost_and_ends(sshd: Sshd, keys: Keys, opened: Opened) -> None:
     process = start(opened(connection_to(sshd, keys.plain)), "sleep 600")
     assert process.started.wait(LONG_S)
@@ -712,6 +1032,39 @@ def test_connection_that_was_cut_opens_anew_when_it_is_needed(make_sshd: MakeSsh
     wait_until(lambda: not connection.is_connected, "the end is noticed", timeout_s=LONG_S)
     assert connection.run("echo again", hide=True).stdout == "again\n"
     assert connection.sftp().stat("/").st_mode
+
+
+def test_connection_that_was_lost_and_opened_again_is_news_once(
+    make_sshd: MakeSshd, keys: Keys, opened: Opened
+) -> None:
+    server = make_sshd()
+    connection = opened(connection_to(server, keys.plain))
+    host = RemoteHost(connection.entry, connection)
+    assert (connection.reopened, host.news()) == (0, [])
+    server.drop_connections()
+    wait_until(lambda: not connection.is_connected, "the end is noticed", timeout_s=LONG_S)
+    assert host.news() == []
+    connection.run("true")
+    assert connection.reopened == 1
+    assert host.news() == [f"the connection to {connection.place} was lost and has been opened again"]
+    assert host.news() == []
+    connection.close()
+    connection.open()
+    assert (connection.reopened, host.news()) == (1, [])
+
+
+def test_way_that_swallows_everything_is_noticed_and_its_command_lost(
+    sshd: Sshd, keys: Keys, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keepalive, "KEEPALIVE_S", 0.1)
+    monkeypatch.setattr(keepalive, "KEEPALIVE_LIMIT_S", 2.0)
+    with Link(sshd) as link:
+        process = start(opened(connection_to(sshd, keys.plain, port=link.port)), "sleep 600")
+        assert process.started.wait(LONG_S)
+        link.freeze()
+        assert process.ended.wait(LONG_S)
+    assert process.lost
+    wait_until(lambda: not bed.is_alive(process.pid), "its command ends as well", timeout_s=LONG_S)
 
 
 def test_repr_of_a_connection_holds_no_secret(sshd: Sshd) -> None:

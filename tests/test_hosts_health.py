@@ -162,6 +162,12 @@ def test_server_that_accepts_and_never_answers_costs_one_attempt(
     assert attempt in {Attempt(False, "no answer within 0.6 s"), Attempt(False, "no answer in time")}
 
 
+def test_look_takes_no_longer_than_the_checks_own_time(host: Host) -> None:
+    with listening() as port:
+        attempt = look(host, "http", f"http://localhost:{port}/", timeout_s=0.25)
+    assert attempt in {Attempt(False, "no answer within 0.25 s"), Attempt(False, "no answer in time")}
+
+
 def test_server_that_answers_by_drops_costs_one_attempt(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "ATTEMPT_LIMIT_S", 0.6)
     stopped = threading.Event()
@@ -278,7 +284,7 @@ class Scripted(Probe):
         self.target = "1"
         self._looks = iter(looks)
 
-    def attempt(self) -> Attempt:
+    def attempt(self, limit_s: float | None = None) -> Attempt:
         passed = next(self._looks, False)
         return Attempt(passed, "open" if passed else "closed")
 
@@ -305,6 +311,44 @@ def test_window_is_repeated_by_retries() -> None:
     assert (watched.passed, watched.last) == (False, "closed")
     assert watched.last_failed_s is not None
     assert watched.last_failed_s >= 0.28
+
+
+def test_success_after_the_window_does_not_count() -> None:
+    class Late(Scripted):
+        def attempt(self, limit_s: float | None = None) -> Attempt:
+            time.sleep((limit_s or 0) + 0.01)
+            return super().attempt(limit_s)
+
+    watched = watch(Late([True] * 100, timeout_s=1.0))
+    assert watched.is_over.wait(LONG_S)
+    assert (watched.passed, watched.attempts, watched.last) == (False, 1, "open")
+
+
+def test_command_that_takes_longer_than_the_window_is_cut_off_and_not_ready(host: Host) -> None:
+    watched = watch(Probe(host, HealthCheck("command", "sleep 600", timeout_s=1.0), "sleep 600"))
+    assert watched.is_over.wait(LONG_S)
+    assert (watched.passed, watched.attempts, watched.last) == (False, 1, "no answer in time")
+
+
+def test_command_that_prints_without_end_is_cut_off(host: Host) -> None:
+    watched = watch(Probe(host, HealthCheck("command", "yes", timeout_s=1.0), "yes"))
+    assert watched.is_over.wait(LONG_S)
+    assert (watched.passed, watched.last) == (False, "no answer in time")
+    assert look(host, "command", "echo back") == Attempt(True, "exit code 0, back")
+
+
+def test_what_was_seen_before_the_window_cut_the_last_look_off_is_kept() -> None:
+    class Slower(Scripted):
+        def attempt(self, limit_s: float | None = None) -> Attempt:
+            if self.check.status == 1:
+                time.sleep(limit_s or 0)
+                return Attempt(False, "no answer within 1 s")
+            self.check = HealthCheck("port", "1", status=1, interval_s=0.01, timeout_s=1.0)
+            return Attempt(False, "HTTP 503")
+
+    watched = watch(Slower([], interval_s=0.01, timeout_s=1.0))
+    assert watched.is_over.wait(LONG_S)
+    assert watched.last == "HTTP 503"
 
 
 def test_success_before_the_earliest_moment_does_not_count() -> None:
@@ -347,7 +391,7 @@ def test_only_processes_and_commands_back_off(kind: str, interval: float | None,
 
 def test_probe_that_breaks_ends_its_watch(monkeypatch: pytest.MonkeyPatch) -> None:
     probe = Scripted([])
-    monkeypatch.setattr(probe, "attempt", lambda: 1 / 0)
+    monkeypatch.setattr(probe, "attempt", lambda limit_s: 1 / 0)
     monkeypatch.setattr(threading, "excepthook", lambda args: None)
     watched = watch(probe)
     assert watched.is_over.wait(LONG_S)

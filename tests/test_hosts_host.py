@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from sshd import Keys, Sshd, wait_until
 
 from benchctl.config.model import HostConfig
 from benchctl.errors import ConfigError, HostUnfit, HostUnreachable
+from benchctl.hosts import shell
 from benchctl.hosts.connection import fabric_config
 from benchctl.hosts.facts import as_recorded, machine_facts
 from benchctl.hosts.host import Host
@@ -61,6 +63,68 @@ def test_question_that_hangs_is_ended_with_its_processes_and_the_next_works(host
     pid = int((tmp_path / "pid").read_text())
     wait_until(lambda: not bed.is_alive(pid), "the question's process ends", timeout_s=LONG_S)
     assert host.ask("echo next").text == "next\n"
+
+
+def test_question_that_prints_without_end_is_over_when_its_time_is_up_and_the_next_works(host: Host) -> None:
+    for line in ("y", "a longer line " * 40):
+        with pytest.raises(ShellBroken, match=r"^no answer in time$"):
+            host.ask(f"yes '{line}'", timeout_s=0.5)
+        assert host.ask("echo next").text == "next\n"
+
+
+def test_much_that_a_question_prints_is_kept_to_its_end(host: Host) -> None:
+    text = host.ask("seq 1000000; echo 'the end'; exit 4", timeout_s=LONG_S).text
+    assert (len(text), text[:6], text[-8:]) == (6888904, "1\n2\n3\n", "the end\n")
+
+
+def test_of_more_than_is_kept_the_end_counts(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shell, "TEXT_BYTES", 1000)
+    answer = host.ask("seq 100000; echo 'the end'; exit 4", timeout_s=LONG_S)
+    assert (answer.exit_code, answer.text[-14:]) == (4, "100000\nthe end\n"[-14:])
+
+
+class LateAnswers:
+    """A shell whose answers come only when the way is caught up with."""
+
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+        self._answers: queue.Queue[bytes] = queue.Queue()
+
+    def write(self, data: bytes) -> None:
+        self.asked.append(data)
+
+    def read(self) -> bytes:
+        return self._answers.get(timeout=LONG_S)
+
+    def catch_up(self) -> None:
+        mark = self.asked[-1].split(b"\n")[0]
+        self._answers.put(mark + b" 17\nlate\n" + mark + b" 5\n")
+
+    def close(self) -> None:
+        self._answers.put(b"")
+
+
+def test_answer_that_is_under_way_when_the_time_is_up_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is when another session's output fills a slow link."""
+    monkeypatch.setattr(shell, "LAST_WORDS_S", LONG_S)
+    pipes = LateAnswers()
+    asked = shell.Shell(lambda: pipes)
+    assert asked.ask("true", timeout_s=0.01) == Answer(5, "late\n")
+    asked.close()
+
+
+def test_start_up_file_that_reads_what_is_meant_for_the_shell_is_said_to(
+    make_sshd: MakeSshd, keys: Keys, tmp_path: Path
+) -> None:
+    server = make_sshd(config=['ForceCommand read x; echo ate $x; eval "$SSH_ORIGINAL_COMMAND"'])
+    host = host_at(tmp_path, server, keys.plain)
+    with pytest.raises(HostUnfit) as caught:
+        host.connect()
+    assert caught.value.message == (
+        f"{host.place}: a shell there does not answer: something there, such as a start-up file, reads what is meant "
+        "for it"
+    )
+    host.close()
 
 
 def test_first_question_that_hangs_is_ended_as_well(sshd: Sshd, keys: Keys, tmp_path: Path) -> None:
@@ -306,3 +370,31 @@ def test_includes_that_include_themselves_come_to_an_end(isolated: Path) -> None
     (isolated / ".ssh").mkdir()
     (isolated / ".ssh" / "config").write_text("Include config\nInclude nothing*\nHost a\n  Port 7\n")
     assert user_ssh_config().lookup("a")["port"] == "7"
+
+
+def test_what_follows_an_include_is_of_the_block_around_it(isolated: Path) -> None:
+    folder = isolated / ".ssh"
+    folder.mkdir()
+    (folder / "other").write_text("User early\nHost elsewhere\n  Port 1\n")
+    (folder / "config").write_text(
+        "Include other\nCompression yes\nHost a b\n  Include other\n  Port 7\nHost *\n  Port 8\n"
+    )
+    config = user_ssh_config()
+    assert [config.lookup(name)["port"] for name in ("a", "b", "c", "elsewhere")] == ["7", "7", "8", "1"]
+    assert [config.lookup(name)["compression"] for name in ("a", "c", "elsewhere")] == ["yes"] * 3
+    assert config.lookup("c")["user"] == "early"
+
+
+def test_match_that_can_not_be_judged_does_not_match_and_is_said(isolated: Path) -> None:
+    (isolated / ".ssh").mkdir()
+    path = isolated / ".ssh" / "config"
+    path.write_text(
+        "Match localnetwork 10.0.0.0/8\n  User inside\nMatch host a tagged x\n  User tagged\n"
+        "Match host a !user nobody\n  Port 7\nMatch all\n  User me\n"
+    )
+    config = user_ssh_config()
+    assert (config.lookup("a")["user"], config.lookup("a")["port"]) == ("me", "7")
+    assert config.passed_over == [
+        f"{path}:1: `Match localnetwork 10.0.0.0/8` can't be judged here and counts as not matching",
+        f"{path}:3: `Match host a tagged x` can't be judged here and counts as not matching",
+    ]

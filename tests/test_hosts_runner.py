@@ -16,9 +16,11 @@ import invoke
 import pytest
 import sshd as bed
 from invoke.exceptions import CommandTimedOut, UnexpectedExit
+from links import Link
 from sshd import Keys, Sshd, started, wait_until
 
 from benchctl.config.model import HostConfig
+from benchctl.hosts import runner
 from benchctl.hosts.connection import Connection, fabric_config
 from benchctl.hosts.host import Host
 from benchctl.hosts.making import make_host
@@ -115,6 +117,55 @@ def test_last_words_after_a_silence_arrive(host: Host) -> None:
     for _ in range(10):
         _, out, _ = run(host, "sleep 0.3; seq 20000")
         assert out.data.endswith(b"\n20000\n")
+
+
+def test_last_words_arrive_over_a_link_that_stalls(
+    sshd: Sshd, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "LAST_BYTES_S", 0.1)
+    with Link(sshd, burst_bytes=1 << 18, pause_s=0.25) as link:
+        host = make_host(
+            HostConfig(alias="db", **{**sshd.as_host(keys.plain), "port": link.port}),  # type: ignore[arg-type]
+            fabric_config(),
+            tmp_path,
+            None,
+        )
+        host.connect()
+        process, out, err = run(host, "head -c 3000000 /dev/urandom; echo last >&2; exit 3")
+        assert process.gone.wait(LONG_S)
+        assert (process.exit_code, out.size, err.data) == (3, 3_000_000, b"last\n")
+        host.close()
+
+
+class Stalled(runner.LocalRunner):
+    """Nothing of what its command prints comes before it is caught up with."""
+
+    def start(self, *args: Any, **kwargs: Any) -> None:
+        self.moves = threading.Event()
+        super().start(*args, **kwargs)
+
+    def read_proc_stdout(self, num_bytes: int) -> bytes | None:
+        assert self.moves.wait(LONG_S)
+        return super().read_proc_stdout(num_bytes)
+
+    def _catch_up(self) -> None:
+        self.moves.set()
+
+
+def test_output_that_is_under_way_when_the_exit_status_comes_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = make_host(HostConfig(alias="local"), fabric_config(), tmp_path, None)
+    host.connect()
+    monkeypatch.setattr(host.context, "new_runner", lambda: Stalled(host.context))
+    process, out, _ = run(host, "echo last; exit 3")
+    assert (process.exit_code, out.data) == (3, b"last\n")
+    host.close()
+
+
+def test_command_obeys_an_interrupt(host: Host) -> None:
+    process, out, _ = run(host, "python3 -c 'import os, signal; os.kill(os.getpid(), 2); print(\"went on\")' 2>&1")
+    assert (process.exit_code != 0, b"KeyboardInterrupt" in out.data, b"went on" in out.data) == (True, True, False)
 
 
 def test_environment_and_directory_are_the_commands(host: Host, tmp_path: Path) -> None:

@@ -184,6 +184,44 @@ def test_standard_input_of_a_command_is_empty(supervise: Supervise) -> None:
     assert supervised.out() == f"{MARK}\nread\n".encode()
 
 
+def test_command_obeys_every_signal(supervise: Supervise) -> None:
+    supervised = supervise("exec grep -E 'Sig(Blk|Ign)' /proc/self/status")
+    assert supervised.status() == 0
+    said = supervised.out().decode().partition("\n")[2]
+    masks = {name: int(mask, 16) for name, mask in (line.split(":") for line in said.splitlines())}
+    assert (masks["SigBlk"], masks["SigIgn"]) == (0, 0)
+
+
+def test_command_that_is_interrupted_ends(supervise: Supervise) -> None:
+    supervised = supervise("sleep 600 & kill -INT $!; wait $!; sh -c 'kill -INT $$; echo survived'; kill -INT $$")
+    assert supervised.status() == 128 + signal.SIGINT
+    assert b"survived" not in supervised.out()
+
+
+def test_command_has_its_three_streams_and_no_other_file_open(supervise: Supervise) -> None:
+    supervised = supervise("ls /proc/$$/fd; true")
+    assert supervised.status() == 0
+    own = {"10", "255"}  # where dash and bash keep what they read from
+    assert set(supervised.out().decode().split()[1:]) - own == {"0", "1", "2"}
+
+
+def test_command_whose_shell_loses_its_parent_has_no_status_and_is_ended(supervise: Supervise) -> None:
+    supervised = supervise("sleep 600 & sleep 601")
+    group = supervised.group
+    fields = bed.stat_fields(group)
+    assert fields
+    os.kill(fields[2], signal.SIGKILL)
+    assert supervised.status() == -signal.SIGKILL
+    wait_until(lambda: not members(group), "the group ends", timeout_s=LONG_S)
+    wait_until(lambda: not members(supervised.process.pid), "nothing of the supervisor is left", timeout_s=LONG_S)
+
+
+def test_shell_says_nothing_of_its_own_about_a_killed_command(supervise: Supervise) -> None:
+    supervised = supervise("kill -KILL $$")
+    assert supervised.status() == 128 + signal.SIGKILL
+    assert supervised.err() == f"{MARK} started {supervised.group}\n".encode()
+
+
 def test_command_leads_a_session_of_its_own(supervise: Supervise) -> None:
     supervised = supervise("echo; sleep 600")
     group = supervised.group

@@ -14,15 +14,16 @@ import invoke
 import paramiko
 
 from benchctl.config.model import HostConfig
-from benchctl.errors import HostError, HostUnfit, HostUnreachable, LinkLost
+from benchctl.errors import ConfigError, HostError, HostUnfit, HostUnreachable, LinkLost, Problem
 from benchctl.hosts.credentials import Credentials
 from benchctl.hosts.keepalive import Keepalive
-from benchctl.hosts.known_hosts import SYSTEM_FILE, HostKeyPolicy, fingerprint, known_hosts_name, matching_keys
-from benchctl.hosts.route import CommandSocket, Destination, FirstWords, hops
+from benchctl.hosts.known_hosts import HostKeyPolicy, fingerprint, known_hosts_name, matching_keys
+from benchctl.hosts.route import CommandSocket, Destination, FirstWords, Hop, hops
 from benchctl.hosts.runner import LocalRunner, RemoteRunner, Running
 
 AUTH_TIMEOUT_S = 15.0
 SESSIONS_PER_TRANSPORT = 8  # sshd's MaxSessions is 10 by default
+SESSION_TIMEOUT_S = 120.0  # the answer comes behind all that is under way; a link that is gone shows before
 
 
 def new_token() -> str:
@@ -80,6 +81,8 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
             connect_kwargs={},
             host_key=None,  # its fingerprint, once known
             host_key_is_new=False,
+            host_key_is_kept=True,  # a new one, in known_hosts
+            reopened=0,  # how often it was opened again after it had been lost
             _channels=[],
             _opening=0,  # sessions asked for and not yet there
             _spare=None,
@@ -98,6 +101,11 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
         """Where it leads, for messages: `db (10.0.0.5)` or `db (10.0.0.5:2201)`."""
         return f"{self.alias} ({self.host})" if self.port == 22 else f"{self.alias} ({self.host}:{self.port})"
 
+    @property
+    def way(self) -> list[Connection]:
+        """The connections that lead there: its gateways, the first one first, and itself."""
+        return [*(self.gateway.way if isinstance(self.gateway, Connection) else []), self]
+
     # Opening
 
     def open(self) -> None:
@@ -114,7 +122,12 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
         except BaseException:
             self._close_gateway()
             raise
-        self._set(_keepalive=Keepalive(self.transport, self.ssh_config))
+        finally:
+            credentials.close()
+        if self._keepalive is not None:
+            self._keepalive.stop()
+            self._set(reopened=self.reopened + 1)
+        self._set(_keepalive=Keepalive(self.transport, sock, self.ssh_config))
         self._keepalive.start()
 
     def _greet(self, sock: FirstWords, policy: HostKeyPolicy, credentials: Credentials) -> None:
@@ -143,16 +156,15 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
             timeout=self.connect_timeout,
             banner_timeout=self.connect_timeout,
             auth_timeout=AUTH_TIMEOUT_S,
-            channel_timeout=self.connect_timeout,
+            channel_timeout=SESSION_TIMEOUT_S,
             transport_factory=partial(_transport, known_types=known_types),
-            **credentials.arguments,
+            auth_strategy=_Strategy(credentials, self.user),
         )
         self._set(transport=self.client.get_transport())
 
     def _host_key_policy(self) -> HostKeyPolicy:
         named = self.ssh_config.get("userknownhostsfile", "~/.ssh/known_hosts ~/.ssh/known_hosts2")
-        files = [Path(name).expanduser() for name in named.split()]
-        return HostKeyPolicy(self.alias, self.entry.host_key, (*files, SYSTEM_FILE))
+        return HostKeyPolicy.of(self.alias, self.entry.host_key, named)
 
     def open_gateway(self) -> Any:
         if isinstance(self.gateway, str):
@@ -182,7 +194,9 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
                 f"{self.place}: the SSH handshake failed: {error}",
                 hint=f"it is {transport.remote_version}; `ssh -v -p {self.port} {self.host}` shows what it wants",
             )
-        return credentials.refusal(self.entry, self.user, self.place, getattr(error, "allowed_types", []))
+        accepted = getattr(error, "allowed_types", [])
+        hung_up = isinstance(error, paramiko.AuthenticationException) and not transport.is_active()
+        return credentials.refusal(self.entry, self.user, self.place, accepted=accepted, hung_up=hung_up)
 
     def _no_ssh(self, sock: FirstWords) -> HostUnreachable:
         if sock.first_line:
@@ -191,6 +205,10 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
         elif sock.has_ended:
             problem = "ends the connection before a word is said"
             hint = "is sshd too busy (MaxStartups), or does a firewall or hosts.deny turn us away?"
+            if isinstance(self.gateway, str):
+                said = f" says '{sock.last_words}' and" if sock.last_words else ""
+                problem = f"can't be reached: its ProxyCommand{said} ends before a word is said"
+                hint = f"`{self.gateway}` stands in ~/.ssh/config; does it work by itself?"
         else:
             problem = "accepts the connection but says nothing"
             hint = "is that port really sshd's, or is the machine too busy to answer?"
@@ -226,7 +244,7 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
             return
         channel = None
         try:
-            channel = self.transport.open_session(timeout=self.connect_timeout)
+            channel = self.transport.open_session(timeout=SESSION_TIMEOUT_S)
             channel.exec_command(command)
             self._waiting[command] = channel
         except (paramiko.SSHException, EOFError, OSError):
@@ -241,7 +259,7 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
             return self._spare_connection().create_session()
         channel = None
         try:
-            channel = self.transport.open_session(timeout=self.connect_timeout)
+            channel = self.transport.open_session(timeout=SESSION_TIMEOUT_S)
         except (paramiko.SSHException, EOFError, OSError) as error:
             is_alone = not self._channels and self._opening == 1
             if is_alone or not _is_refusal(error):
@@ -305,9 +323,20 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
             ) from error
         return cast(paramiko.Channel, channel)
 
+    def round_trip(self, channel: paramiko.Channel) -> None:
+        """Return once the sshd behind a session has answered: what it had sent before is here then.
+
+        At once when it is gone.
+        """
+        if self._spare is not None and channel.get_transport() is not self.transport:
+            self._spare.round_trip(channel)
+        elif self._keepalive is not None:
+            self._keepalive.round_trip()
+
     def close(self) -> None:
         if self._keepalive is not None:
             self._keepalive.stop()
+            self._set(_keepalive=None)
         if self._spare is not None:
             self._spare.close()
         if self._sftp is not None:
@@ -321,6 +350,16 @@ class ForwardingForbidden(OSError):
     """sshd does not allow direct-tcpip channels."""
 
 
+class _Strategy:
+    """How paramiko wants to be told of credentials."""
+
+    def __init__(self, credentials: Credentials, user: str) -> None:
+        self._credentials, self._user = credentials, user
+
+    def authenticate(self, transport: paramiko.Transport) -> None:
+        self._credentials.authenticate(transport, self._user)
+
+
 class _Asked(paramiko.MissingHostKeyPolicy):
     """Puts every host key before our policy: paramiko is told of no known ones."""
 
@@ -329,7 +368,8 @@ class _Asked(paramiko.MissingHostKeyPolicy):
 
     def missing_host_key(self, client: Any, hostname: str, key: paramiko.PKey) -> None:
         is_new = self._policy.check(self._name, key)
-        self._connection._set(host_key=fingerprint(key), host_key_is_new=is_new)
+        is_kept = self._policy.record_to is not None
+        self._connection._set(host_key=fingerprint(key), host_key_is_new=is_new, host_key_is_kept=is_kept)
 
 
 def _is_refusal(error: Exception) -> bool:
@@ -356,15 +396,37 @@ def _is_known(algorithm: str, known_types: Sequence[str]) -> bool:
 
 
 def _route(name: str, config: fabric.Config) -> Connection | str | None:
-    """The gateway that ~/.ssh/config names: ProxyJump's hops in their order, else a ProxyCommand."""
+    """The gateway that ~/.ssh/config names: ProxyJump's hops in their order, else a ProxyCommand.
+
+    Raises ConfigError when the hops lead in a circle.
+    """
+    _refuse_circle(name, config.base_ssh_config)
     settings: Mapping[str, Any] = config.base_ssh_config.lookup(name)
-    jumps = settings.get("proxyjump", "none")
-    if jumps.lower() == "none":
-        return settings.get("proxycommand")  # None for `none`
+    if not (jumps := _hops(name, settings)):
+        return settings.get("proxycommand") if _jumps(settings) == "none" else None  # None for `none`
     gateway = None
-    for hop in hops(jumps):
-        if hop.name in (name, settings["hostname"]):  # `Host *` with a ProxyJump also matches the jump host itself
-            return None
+    for hop in jumps:
         entry = HostConfig(alias=hop.name, ip=hop.name, username=hop.user, port=hop.port)
         gateway = Connection(entry, config=config, gateway=gateway)
     return gateway
+
+
+def _jumps(settings: Mapping[str, Any]) -> str:
+    jumps = str(settings.get("proxyjump", "none"))
+    return "none" if jumps.lower() == "none" else jumps
+
+
+def _hops(name: str, settings: Mapping[str, Any]) -> list[Hop]:
+    """None where one of them is the host itself: `Host *` with a ProxyJump also matches the jump host."""
+    found = [] if _jumps(settings) == "none" else list(hops(_jumps(settings)))
+    return [] if any(hop.name in (name, settings["hostname"]) for hop in found) else found
+
+
+def _refuse_circle(name: str, ssh_config: paramiko.SSHConfig) -> None:
+    """The first hop is reached as ~/.ssh/config says, which may be by another one."""
+    seen = [name]
+    while found := _hops(seen[-1], ssh_config.lookup(seen[-1])):
+        seen.append(found[0].name)
+        if seen[-1] in seen[:-1]:
+            circle = " -> ".join(seen[seen.index(seen[-1]) :])
+            raise ConfigError([Problem("~/.ssh/config", 0, "", f"its ProxyJump lines lead in a circle: {circle}")])

@@ -62,6 +62,8 @@ class Attempt:
 class Probe:
     """A health check on its host, its target filled in; `attempt()` looks once and never raises.
 
+    It takes ATTEMPT_LIMIT_S at most, or the check's whole time if that is shorter, or `limit_s` if that is given.
+
     environment: the exports and the directory change that a `command` check shares with its stage.
     """
 
@@ -70,38 +72,37 @@ class Probe:
         self.target = target
         self._host = host
         self._environment = environment
-        self._look: Callable[[], Attempt] = getattr(self, f"_{check.type}")
+        self._look: Callable[[float], Attempt] = getattr(self, f"_{check.type}")
 
     @property
     def label(self) -> str:
         """The check in a few words: `port 8080`."""
         return f"{self.check.type} {self.target}"
 
-    def attempt(self) -> Attempt:
+    def attempt(self, limit_s: float | None = None) -> Attempt:
+        limit_s = min(ATTEMPT_LIMIT_S, self.check.timeout_s) if limit_s is None else limit_s
         try:
-            return self._look()
+            return self._look(limit_s)
         except ShellBroken as error:
             return Attempt(False, str(error))
         except TimeoutError:
-            return Attempt(False, f"no answer within {ATTEMPT_LIMIT_S:g} s")
+            return Attempt(False, f"no answer within {limit_s:.2g} s")
         except ConnectionRefusedError:
             return Attempt(False, "connection refused")
         except (OSError, ValueError, BenchctlError) as error:
             return Attempt(False, str(error) or type(error).__name__)
 
-    def _port(self) -> Attempt:
+    def _port(self, limit_s: float) -> Attempt:
         host, port = _host_and_port(self.target)
         try:
-            self._host.tcp(host, port, ATTEMPT_LIMIT_S).close()
+            self._host.tcp(host, port, limit_s).close()
         except ForwardingForbidden:
-            return self._shell_port(host, port)
+            return self._shell_port(host, port, limit_s)
         return Attempt(True, "open")
 
-    def _shell_port(self, host: str, port: int) -> Attempt:
+    def _shell_port(self, host: str, port: int, limit_s: float) -> Attempt:
         if host == "localhost":
-            answer = self._host.ask(
-                f"grep -q ':{port:04X} [0-9A-F]*:0000 0A' /proc/net/tcp /proc/net/tcp6", ATTEMPT_LIMIT_S
-            )
+            answer = self._host.ask(f"grep -q ':{port:04X} [0-9A-F]*:0000 0A' /proc/net/tcp /proc/net/tcp6", limit_s)
             return Attempt(answer.ok, "open" if answer.ok else "not listening")
         there = f"{shlex.quote(host)} {port}"
         answer = self._host.ask(
@@ -109,23 +110,23 @@ class Probe:
             "if command -v nc >/dev/null; then nc -z -w 4 $1 $2; exit; fi\n"
             "if command -v bash >/dev/null; then bash -c ': >/dev/tcp/$1/$2' - $1 $2; exit; fi\n"
             "echo 'sshd forbids forwarding, and there is neither nc nor bash to try with'; exit 1",
-            ATTEMPT_LIMIT_S,
+            limit_s,
         )
         return Attempt(answer.ok, _last_line(answer.text) or ("open" if answer.ok else "connection refused"))
 
-    def _http(self) -> Attempt:
+    def _http(self, limit_s: float) -> Attempt:
         url = _url(self.target)
         host, port = url.hostname or "localhost", url.port or (443 if url.scheme == "https" else 80)
-        deadline = time.monotonic() + ATTEMPT_LIMIT_S
+        deadline = time.monotonic() + limit_s
         try:
-            sock = self._host.tcp(host, port, ATTEMPT_LIMIT_S)
+            sock = self._host.tcp(host, port, limit_s)
         except ForwardingForbidden:
-            return self._shell_http(url.geturl())
+            return self._shell_http(url.geturl(), limit_s)
         with _cut_off_at(deadline, sock):
-            return self._judge(_get_status(_encrypted(sock, host) if url.scheme == "https" else sock, url))
+            return self._judge(_get_status(_encrypted(sock, host, limit_s) if url.scheme == "https" else sock, url))
 
-    def _shell_http(self, url: str) -> Attempt:
-        answer = self._host.ask(_GET_BY_SHELL.replace("URL", shlex.quote(url)), ATTEMPT_LIMIT_S)
+    def _shell_http(self, url: str, limit_s: float) -> Attempt:
+        answer = self._host.ask(_GET_BY_SHELL.replace("URL", shlex.quote(url)), limit_s)
         line = _last_line(answer.text)
         if not line.isdigit():
             return Attempt(False, line or "no answer")
@@ -134,13 +135,13 @@ class Probe:
     def _judge(self, status: int) -> Attempt:
         return Attempt(status == self.check.status, f"HTTP {status}")
 
-    def _file(self) -> Attempt:
+    def _file(self, limit_s: float) -> Attempt:
         path = shlex.quote(self.target)
-        answer = self._host.ask(f"[ -e {path} ]", ATTEMPT_LIMIT_S)
+        answer = self._host.ask(f"[ -e {path} ]", limit_s)
         return Attempt(answer.ok, "there" if answer.ok else "no such file")
 
-    def _process(self) -> Attempt:
-        listing = self._host.ask(_LIST_PROCESSES, ATTEMPT_LIMIT_S).text
+    def _process(self, limit_s: float) -> Attempt:
+        listing = self._host.ask(_LIST_PROCESSES, limit_s).text
         found = [entry for entry in listing.split("==> /proc/")[1:] if self._names_it(entry)]
         return Attempt(bool(found), "running" if found else "no such process")
 
@@ -152,8 +153,8 @@ class Probe:
             return False
         return bool(re.search(self.target, command))
 
-    def _command(self) -> Attempt:
-        answer = self._host.ask(self._environment + self.target, ATTEMPT_LIMIT_S)
+    def _command(self, limit_s: float) -> Attempt:
+        answer = self._host.ask(self._environment + self.target, limit_s)
         said = _last_line(answer.text)
         seen = f"exit code {answer.exit_code}" + (f", {said}" if said else "")
         return Attempt(answer.ok, seen)
@@ -201,11 +202,11 @@ class HealthWatch(threading.Thread):
 
     def _try_until_over(self) -> None:
         pause = self.probe.check.interval_s or INTERVAL_S
-        while not self._stopped.is_set():
-            self._try_once()
-            if self.passed or self._elapsed() >= self.window_s:
+        while (left_s := self._left_s()) > 0 and not self._stopped.is_set():
+            self._try_once(min(left_s, ATTEMPT_LIMIT_S))
+            if self.passed:
                 break
-            self._stopped.wait(min(pause, max(0.0, self.window_s - self._elapsed())))
+            self._stopped.wait(min(pause, max(0.0, self._left_s())))
             pause = self._next_pause(pause)
 
     def recorded(self, *, already_ready: bool) -> dict[str, Any]:
@@ -221,17 +222,23 @@ class HealthWatch(threading.Thread):
             "last": self.last,
         }
 
-    def _try_once(self) -> None:
+    def _try_once(self, limit_s: float) -> None:
         counts = self._earliest is None or self._earliest.is_set()
-        attempt = self.probe.attempt()
+        began_s = self._elapsed()
+        attempt = self.probe.attempt(limit_s)
+        ended_s = self._elapsed()
         self.attempts += 1
-        self.last = attempt.seen
-        if attempt.passed and counts:
-            self.first_passed_s = self._elapsed()
+        if attempt.passed and counts and ended_s <= self.window_s:
+            self.first_passed_s = ended_s
         else:
-            self.last_failed_s = self._elapsed()
+            self.last_failed_s = ended_s
+        if self.passed or ended_s - began_s < limit_s or self.attempts == 1:
+            self.last = attempt.seen  # of one that its window cuts off there is nothing better to say than before
         if not attempt.passed:
             self._earliest = None  # what was there before is gone: from here on a pass is this command's
+
+    def _left_s(self) -> float:
+        return self.window_s - self._elapsed()
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._since
@@ -285,7 +292,7 @@ def _cut(sock: Any, was_cut: threading.Event) -> None:
 
 
 def _get_status(sock: Any, url: Any) -> int:
-    connection = http.client.HTTPConnection(url.hostname or "localhost", url.port, timeout=ATTEMPT_LIMIT_S)
+    connection = http.client.HTTPConnection(url.hostname or "localhost", url.port)
     connection.sock = sock
     path = (url.path or "/") + (f"?{url.query}" if url.query else "")
     try:
@@ -297,13 +304,13 @@ def _get_status(sock: Any, url: Any) -> int:
         sock.close()
 
 
-def _encrypted(sock: Any, host: str) -> ssl.SSLSocket:
+def _encrypted(sock: Any, host: str, limit_s: float) -> ssl.SSLSocket:
     """TLS over a socket or an SSH channel. Certificates are not checked: readiness is all that is asked."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     near, far = socket.socketpair()
-    near.settimeout(ATTEMPT_LIMIT_S)
+    near.settimeout(limit_s)
     for source, target in ((far, sock), (sock, far)):
         threading.Thread(target=_pass_on, args=(source, target), daemon=True).start()
     try:

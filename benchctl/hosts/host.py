@@ -156,6 +156,10 @@ class Host(ABC):
         """What a user should know about how the host was reached."""
         return []
 
+    def news(self) -> list[str]:
+        """What has happened to the way there since it was last asked: a connection that was lost and opened again."""
+        return []
+
     def own_processes(self) -> frozenset[int]:
         """Pids there that are benchctl itself and what it was called from."""
         return frozenset()

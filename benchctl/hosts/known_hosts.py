@@ -36,14 +36,22 @@ class KnownKey:
 
 @dataclass(frozen=True)
 class HostKeyPolicy:
-    """What `host_key:` of a host says, with the files that hold known keys; new ones go to the first."""
+    """What `host_key:` of a host says, with the files that hold known keys."""
 
     alias: str
     rule: str  # accept-new | strict | off | SHA256:...
     files: tuple[Path, ...]
+    record_to: Path | None  # nowhere, where ~/.ssh/config says so
+
+    @classmethod
+    def of(cls, alias: str, rule: str, named: str) -> HostKeyPolicy:
+        """named: what UserKnownHostsFile says."""
+        files = tuple(Path(name).expanduser() for name in named.split() if name.lower() != "none")
+        record_to = files[0] if files and files[0] != Path(os.devnull) else None
+        return cls(alias, rule, (*files, SYSTEM_FILE), record_to)
 
     def check(self, name: str, key: paramiko.PKey) -> bool:
-        """Whether the key is new and was recorded just now. Raises HostKeyRejected, naming the cure."""
+        """Whether the key is new, and recorded if new ones are. Raises HostKeyRejected, naming the cure."""
         if self.rule == "off":
             return False
         if self.rule.startswith("SHA256:"):
@@ -58,16 +66,15 @@ class HostKeyPolicy:
             raise self._changed(name, key, usable[0])
         if self.rule == "strict":
             raise self._unknown(name, key)
-        self._record(name, key)
-        return True
+        return self._record(self.record_to, name, key) if self.record_to else True
 
-    def _record(self, name: str, key: paramiko.PKey) -> None:
+    def _record(self, file: Path, name: str, key: paramiko.PKey) -> bool:
         try:
-            remember(self.files[0], name, key)
+            return remember(file, name, key)
         except OSError as error:
             raise HostKeyRejected(
                 self.alias,
-                f"the host key of {name} is new, and {self.files[0]} can't be written: {error.strerror}",
+                f"the host key of {name} is new, and {file} can't be written: {error.strerror}",
                 hint=f"make it writable, or set hosts.{self.alias}.host_key to {fingerprint(key)} if that is right",
             ) from error
 
@@ -188,15 +195,16 @@ def _matches_hash(hashed: str, name: str) -> bool:
     return any(hmac.compare_digest(made, digest) for made in digests)
 
 
-def remember(file: Path, name: str, key: paramiko.PKey) -> None:
-    """Append a new host's key; two runs may do so at the same moment."""
+def remember(file: Path, name: str, key: paramiko.PKey) -> bool:
+    """Append a new host's key, unless another run has done so at this moment."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "r+b") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         if any(k.blob == key.asbytes() for k in matching_keys(file, name)):
-            return
+            return False
         stream.seek(0)
         text = stream.read()
         gap = "" if not text or text.endswith(b"\n") else "\n"
         stream.write(f"{gap}{name} {key.get_name()} {key.get_base64()}\n".encode())
+        return True

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import paramiko
@@ -43,6 +44,9 @@ class LocalPipes:
             self._process.stdout.close()
         return data
 
+    def catch_up(self) -> None:
+        """Nothing is ever under way."""
+
     def close(self) -> None:
         """End the shell, and what it still runs."""
         assert self._process.stdin
@@ -56,10 +60,11 @@ class LocalPipes:
 
 
 class ChannelPipes:
-    """A shell in an SSH session."""
+    """A shell in an SSH session; `round_trip` returns when the sshd behind a session has answered."""
 
-    def __init__(self, channel: paramiko.Channel, token: str) -> None:
+    def __init__(self, channel: paramiko.Channel, token: str, round_trip: Callable[[paramiko.Channel], None]) -> None:
         self._channel = channel
+        self._round_trip = round_trip
         self._channel.exec_command(shell_command(token))
 
     def write(self, data: bytes) -> None:
@@ -67,6 +72,11 @@ class ChannelPipes:
 
     def read(self) -> bytes:
         return self._channel.recv(1 << 16)
+
+    def catch_up(self) -> None:
+        """Twice: what a session has printed may be sent after the first answer, when sshd has much to send."""
+        self._round_trip(self._channel)
+        self._round_trip(self._channel)
 
     def close(self) -> None:
         with contextlib.suppress(OSError, EOFError):

@@ -21,6 +21,7 @@ from benchctl.hosts.host import FileStat, Host
 from benchctl.hosts.listing import Entry, parsed
 from benchctl.hosts.pipes import ChannelPipes
 from benchctl.hosts.shell import Answer, Pipes, ShellBroken
+from benchctl.hosts.ssh_config import SSHConfig
 from benchctl.hosts.streams import Reader, Writer, as_os_error
 
 STALL_S = 30.0  # a transfer that moves no byte for that long has failed
@@ -34,6 +35,7 @@ class RemoteHost(Host):
     def __init__(self, config: HostConfig, connection: Connection) -> None:
         super().__init__(config, connection)
         self._tools: frozenset[str] | None = None
+        self._reopened = 0  # as far as it was told
 
     @property
     def place(self) -> str:
@@ -44,16 +46,18 @@ class RemoteHost(Host):
         return self.config.address or str(self.context.host)
 
     def recorded(self) -> dict[str, Any]:
-        connection = self.context
-        route = {"ip": connection.host, "port": connection.port, "username": connection.user}
-        return {**route, "host_key": connection.host_key, **super().recorded()}
+        *gateways, own = [_recorded(connection) for connection in self.context.way]
+        named = [{"alias": c.alias, **route} for c, route in zip(self.context.way, gateways, strict=False)]
+        return {**own, **({"gateways": named} if named else {}), **super().recorded()}
 
     def remarks(self) -> list[str]:
-        if self.config.host_key == "off":
-            return [f"the host key of {self.place} is not checked (host_key: off)"]
-        if self.context.host_key_is_new:
-            return [f"first connection to {self.place}: its host key {self.context.host_key} is now in known_hosts"]
-        return []
+        ssh_config = self.context.config.base_ssh_config
+        passed_over = ssh_config.take_passed_over() if isinstance(ssh_config, SSHConfig) else []
+        return [*passed_over, *filter(None, map(_remark, self.context.way))]
+
+    def news(self) -> list[str]:
+        reopened, self._reopened = self.context.reopened - self._reopened, self.context.reopened
+        return [f"the connection to {self.place} was lost and has been opened again"] if reopened else []
 
     def close(self) -> None:
         super().close()
@@ -212,8 +216,27 @@ class RemoteHost(Host):
         return LinkLost(self.alias, f"{self.place}: the connection was lost during a transfer{reason}")
 
     def _open_shell(self) -> Pipes:
-        return ChannelPipes(self.context.create_session(), self.context.token)
+        return ChannelPipes(self.context.create_session(), self.context.token, self.context.round_trip)
 
     def _kill_session(self, pid: int) -> None:
         with contextlib.suppress(LinkLost, paramiko.SSHException, OSError):
             self.context.create_session().exec_command(f"exec sh -c 'kill -KILL -{pid}'")
+
+
+def _recorded(connection: Connection) -> dict[str, Any]:
+    return {
+        "ip": connection.host,
+        "port": connection.port,
+        "username": connection.user,
+        "host_key": connection.host_key,
+    }
+
+
+def _remark(connection: Connection) -> str | None:
+    """What is to be said about its host key."""
+    if connection.entry.host_key == "off":
+        return f"the host key of {connection.place} is not checked (host_key: off)"
+    if not connection.host_key_is_new:
+        return None
+    where = "is now in known_hosts" if connection.host_key_is_kept else "is kept nowhere, as UserKnownHostsFile says"
+    return f"first connection to {connection.place}: its host key {connection.host_key} {where}"

@@ -15,6 +15,10 @@ from typing import Any, TypeVar
 from benchctl.errors import HostUnreachable
 
 RESOLVE_TIMEOUT_S = 5.0
+LAST_WORDS_S = 1.0  # for the end of what a ProxyCommand says to be read
+# sshd sends small packets at once only when a session has run a command; a jump host never runs one, and would wait for
+# our delayed acknowledgement, 40 ms, with every answer.
+TCP_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux has it
 
 T = TypeVar("T")
 
@@ -86,17 +90,36 @@ class Destination:
         )
 
 
+def printable(line: str) -> str:
+    """A line of somebody else's as messages show it."""
+    return "".join(c if c.isprintable() else "?" for c in line)[:80]
+
+
 class FirstWords:
-    """A socket that remembers how its conversation began: what is no SSH server says so in its first line."""
+    """A socket that remembers when it last heard something, and how its conversation began.
+
+    What is no SSH server says so in its first line.
+    """
 
     def __init__(self, sock: Any) -> None:
         self._sock = sock
         self.heard = b""
         self.has_ended = False
+        self._heard_at = time.monotonic()
+        is_tcp = isinstance(sock, socket.socket) and sock.family in {socket.AF_INET, socket.AF_INET6}
+        self._acknowledges_at_once = is_tcp and TCP_QUICKACK is not None
+
+    @property
+    def silent_s(self) -> float:
+        """For how long nothing has come."""
+        return time.monotonic() - self._heard_at
 
     def recv(self, size: int) -> bytes:
         with self._noting_its_end():
             data: bytes = self._sock.recv(size)
+        self._heard_at = time.monotonic()
+        if self._acknowledges_at_once:
+            self._sock.setsockopt(socket.IPPROTO_TCP, TCP_QUICKACK, 1)  # the kernel forgets it soon
         if len(self.heard) < 100:
             self.heard += data[:100]
         self.has_ended = not data
@@ -120,7 +143,7 @@ class FirstWords:
     @property
     def first_line(self) -> str:
         lines = self.heard.decode("utf-8", "replace").splitlines() or [""]
-        return "".join(c if c.isprintable() else "?" for c in lines[0])[:80]
+        return printable(lines[0])
 
 
 class CommandSocket(socket.socket):
@@ -139,9 +162,24 @@ class CommandSocket(socket.socket):
                 ["sh", "-c", f"exec {command}"],
                 stdin=far.fileno(),
                 stdout=far.fileno(),
-                stderr=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
                 start_new_session=True,
             )
+        self._said = ""
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def _listen(self) -> None:
+        assert self._process.stderr
+        with self._process.stderr as lines:
+            for line in lines:
+                self._said = printable(line.decode("utf-8", "replace").strip()) or self._said
+
+    @property
+    def last_words(self) -> str:
+        """The last line it said on stderr; one that has ended says no more."""
+        self._listener.join(LAST_WORDS_S)
+        return self._said
 
     def close(self) -> None:
         super().close()

@@ -181,16 +181,23 @@ class SupervisedRunner(invoke.runners.Runner, Process):
     def _drain(self, ended_at: float) -> bool:
         """Wait until both streams are at their end, or somebody who outlives the command holds them open.
 
-        That shows by silence, or by more bytes than can have been on their way when the command ended.
+        That shows by silence that a catching up does not end, or by more bytes than can have been on their way when
+        the command ended.
         """
         limit = self._read_bytes + IN_FLIGHT_BYTES
-        waiting = 2
+        waiting, caught_up_at = 2, -1
         while waiting and self._read_bytes < limit:
             if self._pumps_done.acquire(timeout=LAST_BYTES_S / 5):
                 waiting -= 1
             elif time.monotonic() - max(ended_at, self._last_read) >= LAST_BYTES_S:
-                break
+                if caught_up_at == self._read_bytes:
+                    break
+                caught_up_at = self._read_bytes
+                self._catch_up()
         return not waiting
+
+    def _catch_up(self) -> None:
+        """Return when what was under way by now has come, however slow the way is."""
 
     def _end_after_drain(self, exit_code: int, ended_at: float) -> None:
         limit = ended_at + DRAIN_LIMIT_S
@@ -259,6 +266,9 @@ class RemoteRunner(SupervisedRunner, fabric.runners.Remote):  # type: ignore[mis
     def _supervisor_status(self) -> int | None:
         self.channel.status_event.wait()
         return self.channel.exit_status if self.channel.exit_status >= 0 else None
+
+    def _catch_up(self) -> None:
+        self.context.round_trip(self.channel)
 
     def close(self) -> None:
         with contextlib.suppress(OSError, EOFError):

@@ -18,15 +18,19 @@ from benchctl.config.model import HostConfig
 from benchctl.errors import ConfigError, Problem
 
 INCLUDE_DEPTH = 16  # OpenSSH's own limit
+_CRITERIA_ALONE = frozenset({"all", "canonical", "final"})
+_CRITERIA = _CRITERIA_ALONE | {"host", "originalhost", "user", "localuser", "exec"}  # paramiko takes any other for true
+_MATCHES_NEVER = "Host !*"
 
 
-def user_ssh_config(path: Path | None = None) -> paramiko.SSHConfig:
+def user_ssh_config(path: Path | None = None) -> SSHConfig:
     """The user's client configuration; an absent or unreadable file is an empty one.
 
     Raises ConfigError with every line that makes no sense.
     """
     path = path or Path.home() / ".ssh" / "config"
-    config, lines = _Config(), list(_lines(path, INCLUDE_DEPTH))
+    config = SSHConfig()
+    lines = list(_lines(path, INCLUDE_DEPTH, config.passed_over))
     if problems := [problem for line in lines if (problem := line.problem())]:
         raise ConfigError(problems)
     try:
@@ -36,15 +40,27 @@ def user_ssh_config(path: Path | None = None) -> paramiko.SSHConfig:
     return config
 
 
-def no_ssh_config() -> paramiko.SSHConfig:
+def no_ssh_config() -> SSHConfig:
     """What stands for the user's configuration where no host is reached over SSH."""
-    return _Config()
+    return SSHConfig()
 
 
-class _Config(paramiko.SSHConfig):
-    """Leaves a ProxyCommand's %h and %p alone: they stand for what is connected to, where the benchmark wins."""
+class SSHConfig(paramiko.SSHConfig):
+    """Leaves a ProxyCommand's %h and %p alone: they stand for what is connected to, where the benchmark wins.
+
+    passed_over: the `Match` lines that count as not matching because nobody here can tell, each with its place.
+    """
 
     TOKENS_BY_CONFIG_KEY = paramiko.SSHConfig.TOKENS_BY_CONFIG_KEY | {"proxycommand": ["~"]}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passed_over: list[str] = []
+
+    def take_passed_over(self) -> list[str]:
+        """Those that were not taken before: they are to be told once, not for every host."""
+        taken, self.passed_over = self.passed_over, []
+        return taken
 
 
 @dataclass(frozen=True)
@@ -72,17 +88,43 @@ class _Line:
         return Problem(self.file, self.number, keyword, sentence)
 
 
-def _lines(path: Path, depth: int) -> Iterator[_Line]:
-    """The lines of a file, with those of the files that it includes in their places."""
+def _lines(path: Path, depth: int, passed_over: list[str]) -> Iterator[_Line]:
+    """The lines of a file with what it includes in place; there, a `Host` line ends with the included file."""
     try:
         texts = path.read_text("utf-8", "replace").splitlines()
     except OSError:
         return
+    block = "Host *"
     for number, text in enumerate(texts, start=1):
-        if _is_include(text):
-            yield from _included(text, depth)
-        else:
-            yield _Line(str(path), number, text)
+        keyword, rest = _split(text)
+        if keyword == "include":
+            for file in _included(rest, depth):
+                yield from _lines(file, depth - 1, passed_over)
+            yield _Line(str(path), number, block)
+            continue
+        line = text
+        if keyword == "match" and not _can_be_judged(rest):
+            passed_over.append(f"{path}:{number}: `{text.strip()}` can't be judged here and counts as not matching")
+            line = _MATCHES_NEVER
+        block = line if keyword in {"host", "match"} else block
+        yield _Line(str(path), number, line)
+
+
+def _split(line: str) -> tuple[str, str]:
+    """A line's keyword in small letters, and what follows."""
+    found = re.match(r"\s*(\w+)\s*=?\s*(.*)", line)
+    return (found[1].lower(), found[2]) if found else ("", "")
+
+
+def _can_be_judged(criteria: str) -> bool:
+    words = [word.lstrip("!").lower() for word in _words(criteria)]
+    while words:
+        criterion = words.pop(0)
+        if criterion not in _CRITERIA:
+            return False
+        if criterion not in _CRITERIA_ALONE:
+            words = words[1:]
+    return True
 
 
 def _words(text: str) -> list[str]:
@@ -92,18 +134,12 @@ def _words(text: str) -> list[str]:
         return []
 
 
-def _is_include(line: str) -> bool:
-    return bool(re.match(r"\s*include\b", line, re.IGNORECASE))
-
-
-def _included(line: str, depth: int) -> Iterator[_Line]:
+def _included(patterns: str, depth: int) -> Iterator[Path]:
     if depth == 0:
         return
-    patterns = [os.path.expanduser(word) for word in _words(re.sub(r"^\s*\w+\s*=?", "", line))]
     base = Path.home() / ".ssh"
-    for pattern in patterns:
-        for name in sorted(glob.glob(str(base / pattern))):
-            yield from _lines(Path(name), depth - 1)
+    for word in _words(patterns):
+        yield from map(Path, sorted(glob.glob(str(base / os.path.expanduser(word)))))
 
 
 def resolved(host: HostConfig, config: paramiko.SSHConfig) -> HostConfig:

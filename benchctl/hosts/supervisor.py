@@ -10,8 +10,11 @@ The job runs in a session and process group of its own, with stdin from /dev/nul
 told from its output). The supervisor's exit status is the job's shell's. If that shell leaves processes
 of its group behind, the supervisor says `MARK ended STATUS` on stderr and stays until they are gone.
 
-USR1 wakes a supervisor that waits for what was left, and is ignored before: bash can miss the end of a child when
-a trap interrupts its `wait`. The reader never outlives the supervisor.
+The job is on the left side of a pipeline, because a shell starts `job &` with SIGINT and SIGQUIT ignored, for good. The
+supervisor proper is on the right; its pid, the job's and the job's status come through /proc and the pipe. Should the
+left side be killed before it has told the status, the whole is killed: that is no status to report.
+
+USR1 wakes a supervisor that waits for what was left, and is ignored before. The reader never outlives the supervisor.
 
 Neither text holds a single quote, a backslash or a newline: any login shell, csh and fish among them,
 takes it between single quotes as it is. `kill -TERM -PID` without `--` is what dash understands.
@@ -29,10 +32,16 @@ NAME = "benchctl-supervisor"
 BOOT = 'IFS= read -r job; exec </dev/null; eval "$(printf %b "$job")"'
 
 _SUPERVISOR = """
-boot=$1; shift; exec 3<&0;
-IFS= read -r mark || exit 125; IFS= read -r job || exit 125;
-{ printf %s "$job"; echo; } | setsid "$@" "$boot" 3<&- & group=$! ;
-trap "" USR1; job=;
+boot=$1; shift; exec 3<&0 5>&1 6>&2 </dev/null 2>/dev/null; trap "" TERM;
+{
+  IFS= read -r mark <&3 || exit 125; IFS= read -r job <&3 || exit 125;
+  { printf %s "$job"; echo; } | {
+    trap - TERM; read -r group rest </proc/self/stat; echo $mark $group;
+    exec setsid "$@" "$boot" >&5 2>&6 3<&- 5>&- 6>&-;
+  };
+  echo $?;
+} | {
+exec 4>&6 5>&- 6>&-;
 signal_group() { kill -$1 -$group || kill -$1 $group; };
 lives() {
   signal_group 0 || return 1;
@@ -46,26 +55,30 @@ lives() {
 end_group() {
   signal_group TERM; left=$1;
   while lives && [ $left -gt 0 ]; do sleep 0.1 || sleep 1; left=$((left-1)); done;
-  signal_group KILL; kill -USR1 $$;
+  signal_group KILL; kill -USR1 $main;
 };
+trap "" USR1; read -r main rest </proc/self/stat;
+read -r mark group || exit 125;
 {
   trap : TERM;
   while IFS= read -r word; do
     case $word in
       t) end_group 100 & ;;
-      k) signal_group KILL; kill -USR1 $$ ;;
+      k) signal_group KILL; kill -USR1 $main ;;
     esac;
   done;
   end_group 50;
-} <&3 >/dev/null 2>&1 & reader=$! ;
-exec 3<&- 4>&2 </dev/null 2>/dev/null;
-wait $group; status=$? ; trap : USR1;
+} <&3 >/dev/null 4>&- & reader=$! ;
+exec 3<&-;
+read -r status || { end_group 50; kill -KILL $$; };
+trap : USR1;
 if lives; then
   echo "$mark ended $status" >&4;
-  { while sleep 5 && kill -0 $$; do lives || kill -USR1 $$; done; } 4>&- >/dev/null &
+  { trap - TERM; while sleep 5 && kill -0 $main; do lives || kill -USR1 $main; done; } 4>&- >/dev/null </dev/null &
   while lives; do wait $reader; sleep 0.1 || sleep 1; done;
 fi;
-trap "" TERM; kill -TERM 0; kill -KILL $reader; exit $status
+kill -TERM 0; kill -KILL $reader; exit $status;
+}
 """
 
 

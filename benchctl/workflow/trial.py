@@ -108,6 +108,7 @@ class TrialRun:
             self._around.stopping.wait(left_s)
 
     def _run_stage(self, position: int) -> None:
+        self._tell_news()
         try:
             self._run_attempts(position)
         except BenchctlError as error:
@@ -120,6 +121,11 @@ class TrialRun:
         self._raise_missed(self._stages[position])
         if self._around.announce.failure:
             raise self._around.announce.failure
+
+    def _tell_news(self) -> None:
+        for host in self._around.plan.hosts.values():
+            for text in host.news():
+                self._around.announce(events.WARNING, text=text)
 
     def _run_attempts(self, position: int) -> None:
         """Run a stage, and again after a failure of its own for as often as its `retries` allow."""
@@ -158,6 +164,7 @@ class TrialRun:
         self._check_outputs()
         self._check_tolerated()
         self._tidy_up()
+        self._tell_news()
         self._close()
         self._notice_stop()
 
