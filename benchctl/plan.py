@@ -12,6 +12,7 @@ import invoke
 
 from benchctl.config.model import Benchmark, HostConfig, Stage
 from benchctl.errors import CommandFailed, UsageError
+from benchctl.hosts.collecting import Watch
 from benchctl.hosts.connection import Connection, fabric_config
 from benchctl.hosts.host import Host
 from benchctl.hosts.making import make_host
@@ -143,7 +144,8 @@ def _copy_stage(stage: Stage, hosts: Mapping[str, Host]) -> Callable[[Any, Launc
     source, target = hosts[stage.copy.from_host], hosts[stage.copy.to_host]
 
     def start(context: invoke.Context, launch: Launch) -> Process:
-        copying = Copying(source, source.resolve(launch.from_path), target, launch.to_path)
+        watch = Watch(tell=lambda text: launch.err.write_bytes(f"{text}\n".encode()))
+        copying = Copying(source, source.resolve(launch.from_path), target, launch.to_path, watch)
         return FunctionProcess(copying.run, copying.stop)
 
     return start
