@@ -33,8 +33,9 @@ RUN_FINISHED = "run_finished"  # status, duration_s, error{}
 OUTPUT_LINES = "output_lines"  # stage, host, stream, lines[], left_out
 HEALTH_PROGRESS = "health_progress"  # stage, host, check, elapsed_s, window_s, last
 TRANSFER_PROGRESS = "transfer_progress"  # output, host, done_bytes, total_bytes; verb: copying, outside a run
+COPY_PROGRESS = "copy_progress"  # stage, host, done_bytes, total_bytes
 
-TRANSIENT = frozenset({OUTPUT_LINES, HEALTH_PROGRESS, TRANSFER_PROGRESS})
+TRANSIENT = frozenset({OUTPUT_LINES, HEALTH_PROGRESS, TRANSFER_PROGRESS, COPY_PROGRESS})
 
 # Details in which no secret is looked for: names and states that everything else is found by, and facts of ours.
 _NAMES = {

@@ -12,6 +12,7 @@ import invoke
 
 from benchctl.config.model import Benchmark, HostConfig, Stage
 from benchctl.errors import ConfigError, Problem, UsageError
+from benchctl.hosts.collecting import Watch
 from benchctl.hosts.connection import Connection, fabric_config
 from benchctl.hosts.host import Host
 from benchctl.hosts.making import make_host
@@ -38,6 +39,7 @@ class Launch:
     err: LogSink
     from_path: str = ""  # of a copy
     to_path: str = ""
+    progress: Callable[[int, int], None] = lambda done, total: None  # of a copy: bytes done, and in all
     is_last: bool = False  # no later stage needs the host
 
 
@@ -150,7 +152,8 @@ def _copy_stage(stage: Stage, hosts: Mapping[str, Host]) -> Callable[[Any, Launc
     source, target = hosts[stage.copy.from_host], hosts[stage.copy.to_host]
 
     def start(context: invoke.Context, launch: Launch) -> Process:
-        copying = Copying(source, source.resolve(launch.from_path), target, launch.to_path)
+        watch = Watch(launch.progress, lambda text: launch.err.write_bytes(f"{text}\n".encode()))
+        copying = Copying(source, source.resolve(launch.from_path), target, launch.to_path, watch)
         return FunctionProcess(copying.run, copying.stop)
 
     return start

@@ -50,6 +50,7 @@ def test_folder_is_copied_home_and_out(place: Path) -> None:
     (place / "out/link").symlink_to("a")
     ended = benchctl_in(place, "copy", "--json", f"db:{place}/out", "here")
     document = ended.json()
+    assert f"warning: not taken from {place}/out: link (a symbolic link)" in ended.err
     assert (place / "here/sub/b").read_text() == "two\n"
     digests = {name: hashlib.sha256((place / "out" / name).read_bytes()).hexdigest() for name in ("a", "sub/b")}
     lines = sorted(f"{digest}  {name}\n" for name, digest in digests.items())

@@ -12,6 +12,7 @@ from typing import Any
 import invoke
 import pytest
 import sshd as bed
+from workflow_bed import on_host, remote_bench
 
 from benchctl.config.model import HostConfig, Secret
 from benchctl.errors import CommandFailed, HostUnfit, LinkLost, UsageError
@@ -265,3 +266,23 @@ def test_rsync_whose_link_is_lost_fails_and_leaves_nothing_open(
         rsync(connection, f"{source}/a", f"{tmp_path}/target/", rsync_opts="--whole-file --no-z")
     thread.join(30)
     assert list(Path(os.environ.get("TMPDIR", "/tmp")).glob("benchctl-rsh.*")) == []
+
+
+def test_helpers_take_the_context_of_a_stages_task(tmp_path: Path, sshd: bed.Sshd, keys: bed.Keys) -> None:
+    bench = remote_bench(tmp_path, sshd, keys)
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source/a").write_text("a")
+    bench.path("tasks.py").write_text(
+        "from invoke import task\n"
+        "from benchctl.hosts.helpers import directory, exists, have_program, rsync\n\n\n"
+        "@task\n"
+        "def install(c, target):\n"
+        "    directory(c, target, mode=0o750)\n"
+        f"    rsync(c, '{tmp_path}/source/', target)\n"
+        "    print(exists(c, target + '/a'), exists(c, '/no/such'), have_program(c, 'sh'))\n"
+    )
+    record = bench.run(bench.stage("go", task="install", args=[str(tmp_path / "target")]))
+    assert record.error is None
+    assert (tmp_path / "target/a").read_text() == "a"
+    said = (record.path / on_host(record, "go").logs["out"]).read_text()
+    assert "True False True\n" in said

@@ -182,6 +182,20 @@ def test_file_that_changes_on_its_way_is_marked(host: Host, there: Path, home: P
     assert left_in(home) == ["b"]
 
 
+def test_file_that_grows_as_fast_as_it_is_read_comes_home_as_it_was_at_first(
+    host: Host, there: Path, home: Path
+) -> None:
+    write(there / "a", b"x" * 5_000_000)
+
+    def progress(done: int, total: int) -> None:
+        with (there / "a").open("ab") as file:
+            file.write(b"y" * 3_000_000)
+
+    found = collect(host, str(there / "a"), home / "b", Watch(progress))
+    assert found.changed
+    assert (home / "b").read_bytes() == b"x" * 5_000_000
+
+
 def test_too_small_a_disk_is_seen_before_a_byte_moves(
     host: Host, there: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -692,6 +706,28 @@ def test_tar_stream_with_a_name_nobody_asked_for_is_refused(name: str) -> None:
     with pytest.raises(OutputError) as caught:
         next(taken)
     assert caught.value.message == f"db sent {name!r}, a file that nobody asked for; nothing of it was kept"
+
+
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_tar_streams_of_every_kind_are_read(form: int) -> None:
+    names = ["a", "é漢", "d/" * 40 + "deep", "x" * 99, "y" * 100]
+    names += [] if form == tarfile.USTAR_FORMAT else ["z" * 200, "d/" * 200 + "deeper"]
+    contents = {name: os.urandom(n * 511) for n, name in enumerate(names)}
+    stream = io.BytesIO()
+    for part in (names[:2], names[2:]):  # xargs calls tar as often as it must
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w", format=form) as archive:
+            for name in part:
+                info = tarfile.TarInfo(f"./{name}")
+                info.size = len(contents[name])
+                archive.addfile(info, io.BytesIO(contents[name]))
+        stream.write(packed.getvalue())
+    whole = stream.getvalue()
+    assert dict(members(io.BytesIO(whole), frozenset(names), "db")) == contents
+    for cut in (0, 1, 511, 513, 1600, len(whole) // 2):
+        assert dict(members(io.BytesIO(whole[:cut]), frozenset(names), "db")).items() <= contents.items()
+    damaged = whole[:3] + b"?" + whole[4:]
+    assert list(members(io.BytesIO(damaged), frozenset(names), "db")) == []
 
 
 def test_links_in_a_tar_stream_are_not_taken() -> None:

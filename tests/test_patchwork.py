@@ -43,7 +43,7 @@ def connection(tmp_path: Path, sshd: bed.Sshd, keys: bed.Keys) -> Any:
 
 @pytest.mark.filterwarnings("ignore")
 def test_patchworks_files_work_on_our_connection(patchwork: ModuleType, connection: Any, tmp_path: Path) -> None:
-    from patchwork import files  # type: ignore[import-not-found, unused-ignore]
+    from patchwork import files  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
     folder, text = tmp_path / "folder", tmp_path / "folder/text"
     assert not files.exists(connection, str(folder))
@@ -59,7 +59,7 @@ def test_patchworks_files_work_on_our_connection(patchwork: ModuleType, connecti
 
 @pytest.mark.filterwarnings("ignore")
 def test_patchworks_facts_work_on_our_connection(patchwork: ModuleType, connection: Any) -> None:
-    from patchwork.info import distro_name  # type: ignore[import-not-found, unused-ignore]
+    from patchwork.info import distro_name  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
     assert distro_name(connection)
 
@@ -68,7 +68,7 @@ def test_patchworks_facts_work_on_our_connection(patchwork: ModuleType, connecti
 def test_patchworks_rsync_works_on_our_connection(
     patchwork: ModuleType, connection: Any, tmp_path: Path, keys: bed.Keys
 ) -> None:
-    from patchwork.transfers import rsync  # type: ignore[import-not-found, unused-ignore]
+    from patchwork.transfers import rsync  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
     source, target = tmp_path / "source", tmp_path / "target"
     source.mkdir()

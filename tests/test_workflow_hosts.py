@@ -192,3 +192,14 @@ def test_a_run_in_a_thread_of_its_own_works_as_in_the_main_one(bench: Bench) -> 
     thread, found = in_a_thread(bench, bench.stage("one", "echo 1"))
     thread.join(60)
     assert [record.status for record in found] == ["succeeded"]
+
+
+def test_a_copy_shows_how_far_it_is(local: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchctl.workflow.launching.PROGRESS_S", 0.0)
+    local.path("big").write_bytes(b"x" * (5 << 20))
+    record = local.run(
+        {"name": "move", "copy": {"from": f"local:{local.path('big')}", "to": f"local:{local.path('there')}"}}
+    )
+    assert record.error is None
+    last = local.told("copy_progress")[-1]
+    assert (last["stage"], last["done_bytes"], last["total_bytes"]) == ("move", 5 << 20, 5 << 20)

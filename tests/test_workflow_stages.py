@@ -173,6 +173,18 @@ def test_a_copy_brings_a_file_from_host_to_host(tmp_path: Path, sshd: bed.Sshd, 
     assert stage_of(record, "hop-1").kind == "copy"
 
 
+def test_a_copy_brings_a_folder_and_its_log_names_what_was_not_taken(bench: Bench) -> None:
+    (bench.path("out") / "sub").mkdir(parents=True)
+    (bench.path("out") / "sub/a").write_text("1\n")
+    (bench.path("out") / "link").symlink_to("sub")
+    source, target = f"{bench.alias}:{bench.path('out')}", f"local:{bench.path('there')}"
+    record = bench.run({"name": "move", "copy": {"from": source, "to": target}})
+    assert record.error is None
+    assert (bench.path("there") / "sub/a").read_text() == "1\n"
+    text = f"not taken from {bench.path('out')}: link (a symbolic link)\n"
+    assert (record.path / on_host(record, "move").logs["err"]).read_text() == text
+
+
 def test_a_copy_of_nothing_fails_its_stage(bench: Bench) -> None:
     source, target = f"{bench.alias}:{bench.path('none')}", f"local:{bench.path('b')}"
     record = bench.run({"name": "move", "copy": {"from": source, "to": target}})

@@ -15,6 +15,7 @@ from benchctl.errors import OutputError
 
 SPARE_DISK_BYTES = 16 << 20  # what a transfer leaves free for the record and the journal
 
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MORE_ROOM = "free some room, or keep the results elsewhere with --results"
 
 
@@ -59,7 +60,7 @@ class NewFile:
         self._grew = grew
         self._begin()
         with own_errors(path):
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+            self._file = os.open(path, _NEW, 0o644)
 
     def _begin(self) -> None:
         self.digest = hashlib.sha256()
@@ -102,20 +103,20 @@ class NewFolder:
     def __init__(self, path: Path, grew: Callable[[int], None]) -> None:
         self._path = path
         self._grew = grew
-        self._made = {path}
+        self._made = {""}
         self.done: dict[str, tuple[int, str]] = {}  # name -> bytes, sha256
         with own_errors(path):
             path.mkdir(0o755)
 
     def make_folder(self, name: str) -> None:
         """It, and what is missing above it."""
-        path = self._path / name
-        if path in self._made:
+        if name in self._made:
             return
         self.make_folder(os.path.dirname(name))
+        path = self._path / name
         with own_errors(path):
             path.mkdir(0o755)
-        self._made.add(path)
+        self._made.add(name)
 
     @contextlib.contextmanager
     def file(self, name: str) -> Iterator[NewFile]:
@@ -131,8 +132,19 @@ class NewFolder:
         self.done[name] = file.size, file.digest.hexdigest()
 
     def put(self, name: str, content: bytes) -> None:
-        with self.file(name) as file:
-            file.write(content)
+        """A small file at once."""
+        self.make_folder(os.path.dirname(name))
+        path = os.path.join(self._path, name)
+        with own_errors(self._path / name):
+            file = os.open(path, _NEW, 0o644)
+            try:
+                written = os.write(file, content)
+            finally:
+                os.close(file)
+            if written < len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.done[name] = len(content), hashlib.sha256(content).hexdigest()
+        self._grew(len(content))
 
     def recover(self) -> None:
         """Nothing of it is lost when a link is."""

@@ -85,9 +85,10 @@ _REASONS = {"link": "a symbolic link", "folder": "a folder", "special": "a devic
 
 
 def _check_name(name: str, where: str) -> None:
-    parts = name.split("/")
-    if any(part in ("", ".", "..") for part in parts):
+    if not {"", ".", ".."}.isdisjoint(name.split("/")):
         flaw = "it leads out of its folder"
+    elif name.isprintable():
+        return
     elif any(unicodedata.category(c) == "Cs" for c in name):
         flaw = "it is not UTF-8"
     elif any(unicodedata.category(c) == "Cc" for c in name):

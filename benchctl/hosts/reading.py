@@ -122,11 +122,18 @@ class Reading:
                 raise OutputError(f"{path} on {self._host.place}: {error.strerror or error}") from error
 
     def _pull_on(self, path: str, arrival: Arrival, found: FileStat) -> bool:
-        """Whether the end was reached; else the rest is to be asked for packed."""
+        """Whether the end was reached; else the rest is to be asked for packed.
+
+        The end is where it was when the reading began: a file that grows as fast as it is read has no other. One
+        without a size, as in /proc, is read as far as it goes.
+        """
         with self._host.open_file(path, "rb", offset=arrival.size, packed=self._pace.packs) as source:
             while data := source.read(PIECE_BYTES):
+                data = data[: found.bytes - arrival.size] if found.bytes else data
                 arrival.write(data)
                 self._retries.grew(len(data))
+                if found.bytes and arrival.size >= found.bytes:
+                    return True
                 if self._pace.should_pack(data, found.bytes - arrival.size):
                     return False
         return True

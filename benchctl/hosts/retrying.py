@@ -17,7 +17,7 @@ SAMPLE_BYTES = 1 << 18
 GZIP_BYTES_S = 50e6  # what gzip -1 surely packs on one core
 WORTH_BYTES = 16 << 20  # what packing must save: as much as is on its way in windows and buffers is sent twice
 
-Tell = Callable[[str], None]
+Tell = Callable[[str], object]
 T = TypeVar("T")
 
 

@@ -112,6 +112,8 @@ class Copying:
     def _copy_folder(self) -> Copied:
         found = self._reading.list_folder(self._source_path)
         final = self._retries.run(self._final_folder)
+        if found.left_out:
+            self._watch.tell(f"not taken from {self._source_path}: {in_a_few_words(found.left_out)}")
         self._check_room(found.bytes, final)
         with self._partial(final) as partial:
             done = self._fill(partial, found, final)

@@ -9,12 +9,11 @@ from benchctl.reports.text import clean, count, duration, size
 
 
 def copy_text(copied: Mapping[str, Any]) -> str:
-    """One line, and one more for each thing that a folder held and that was not taken."""
+    """One line. What was not taken has been said as a warning."""
     files = "" if copied["files"] is None else f"{count(copied['files'], 'file')}, "
     checked = "same SHA-256" if copied["is_verified"] else "same size; there is no sha256sum to compare the content"
     what = f"{files}{size(copied['bytes'])} in {duration(copied['duration_s'])}, {checked} on both sides"
-    line = f"copied {clean(copied['source'])} to {clean(copied['target'])}: {what}"
-    return "\n".join([line, *(f"not taken: {clean(name)}" for name in copied["left_out"])])
+    return f"copied {clean(copied['source'])} to {clean(copied['target'])}: {what}"
 
 
 def copy_json(copied: Mapping[str, Any]) -> dict[str, Any]:

@@ -228,6 +228,12 @@ class Story:
         transfer.done_bytes = event.data.get("done_bytes") or 0
         transfer.total_bytes = event.data.get("total_bytes")
 
+    def _copy_progress(self, event: Event) -> None:
+        going, total = self.going.get(_key(event)), event.data.get("total_bytes")
+        if going:
+            of = f" of {size(total)}" if total else ""
+            going.waiting = f"copying with {going.stage}: {size(event.data.get('done_bytes') or 0)}{of}"
+
     def _name(self, key: tuple[str, str]) -> str:
         stage, host = key
         return f"{stage} on {host}" if len(self._hosts_of.get(stage, ())) > 1 else stage
@@ -252,6 +258,7 @@ _TELLERS: dict[str, Callable[[Story, Event], Sentence | None]] = {
     events.OUTPUT_LINES: Story._output_lines,
     events.HEALTH_PROGRESS: Story._health_progress,
     events.TRANSFER_PROGRESS: Story._transfer_progress,
+    events.COPY_PROGRESS: Story._copy_progress,
 }
 
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shlex
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +25,7 @@ from benchctl.template import fill
 from benchctl.workflow import failures
 from benchctl.workflow.surroundings import Surroundings
 
+PROGRESS_S = 0.1
 KEEPING = threading.Lock()  # a stage of many hosts has one script
 
 
@@ -56,8 +58,26 @@ class Preparation:
             err=self.sinks[1],
             from_path=fill(stage.copy.from_path, names) if stage.copy else "",
             to_path=fill(stage.copy.to_path, names) if stage.copy else "",
+            progress=self._progress(),
             is_last=self._is_last(),
         )
+
+    def _progress(self) -> Callable[[int, int], None]:
+        shown_at = time.monotonic()
+
+        def progress(done: int, total: int) -> None:
+            nonlocal shown_at
+            if time.monotonic() - shown_at >= PROGRESS_S:
+                shown_at = time.monotonic()
+                self._around.announce(
+                    events.COPY_PROGRESS,
+                    stage=self._stage.name,
+                    host=self._host.alias,
+                    done_bytes=done,
+                    total_bytes=total,
+                )
+
+        return progress
 
     def _is_last(self) -> bool:
         stages = self._around.plan.stages
