@@ -65,9 +65,18 @@ def parallel_ssh(server: Server, commands: int, hosts: int = 1) -> list[str]:
 
 
 def pyinfra(server: Server, commands: int, hosts: int = 1) -> list[str]:
-    names = ",".join(f"127.0.1.{number}" for number in range(1, hosts + 1))
+    inventory = server.folder / "inventory.py"  # many names do not fit on its command line
+    inventory.write_text(f"hosts = {[f'127.0.1.{number}' for number in range(1, hosts + 1)]}\n")
     reach = ["--ssh-port", server.port, "--ssh-key", str(server.key), "--data", "ssh_strict_host_key_checking=no"]
-    return [peer("pyinfra"), names, *reach, "--data", f"commands={commands}", "-y", str(PEERS / "pyinfra_loop.py")]
+    return [
+        peer("pyinfra"),
+        str(inventory),
+        *reach,
+        "--data",
+        f"commands={commands}",
+        "-y",
+        str(PEERS / "pyinfra_loop.py"),
+    ]
 
 
 def ansible(server: Server, commands: int) -> list[str]:
