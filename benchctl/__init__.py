@@ -17,7 +17,7 @@ from benchctl.errors import BenchctlError, ConfigError
 if TYPE_CHECKING:
     from benchctl.config.model import Benchmark
     from benchctl.events import Listener
-    from benchctl.hosts.transfer import Copied
+    from benchctl.hosts.files.transfer import Copied
     from benchctl.plan import Plan
     from benchctl.runs.record import RunRecord
     from benchctl.runs.store import Store

@@ -17,9 +17,9 @@ from benchctl import events
 from benchctl.config.model import Benchmark, Copy, HostConfig, Stage
 from benchctl.errors import HostError, Interrupted, UsageError
 from benchctl.events import Event, Listener
-from benchctl.hosts.collecting import Watch
+from benchctl.hosts.files.collecting import Watch
+from benchctl.hosts.files.transfer import Copied, Copying
 from benchctl.hosts.host import Host
-from benchctl.hosts.transfer import Copied, Copying
 from benchctl.plan import compile_plan
 from benchctl.template import did_you_mean
 

@@ -12,14 +12,14 @@ import invoke
 
 from benchctl.config.model import Benchmark, HostConfig, Stage
 from benchctl.errors import ConfigError, Problem, UsageError
-from benchctl.hosts.collecting import Watch
-from benchctl.hosts.connection import Connection, fabric_config
+from benchctl.hosts.commands.process import FunctionProcess, Process
+from benchctl.hosts.commands.sinks import LogSink
+from benchctl.hosts.files.collecting import Watch
+from benchctl.hosts.files.transfer import Copying
 from benchctl.hosts.host import Host
 from benchctl.hosts.making import make_host
-from benchctl.hosts.process import FunctionProcess, Process
-from benchctl.hosts.sinks import LogSink
-from benchctl.hosts.ssh_config import no_ssh_config, resolved, user_ssh_config
-from benchctl.hosts.transfer import Copying
+from benchctl.hosts.ssh.connection import Connection, fabric_config
+from benchctl.hosts.ssh.ssh_config import no_ssh_config, resolved, user_ssh_config
 from benchctl.project_task import TaskProcess, task_flaw
 from benchctl.template import did_you_mean
 

@@ -19,9 +19,9 @@ import invoke
 from invoke.loader import FilesystemLoader
 
 from benchctl.errors import BenchctlError, CommandFailed
-from benchctl.hosts.process import Process
-from benchctl.hosts.runner import Running
-from benchctl.hosts.sinks import LogSink
+from benchctl.hosts.commands.process import Process
+from benchctl.hosts.commands.runner import Running
+from benchctl.hosts.commands.sinks import LogSink
 from benchctl.template import did_you_mean
 
 if TYPE_CHECKING:

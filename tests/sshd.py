@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from benchctl.hosts.process import Process
+from benchctl.hosts.commands.process import Process
 
 NEEDS_SSHD = (
     "these tests need OpenSSH's server: apt-get install openssh-server (Debian/Ubuntu), "

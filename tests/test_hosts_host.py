@@ -17,14 +17,14 @@ from sshd import Keys, Sshd, wait_until
 
 from benchctl.config.model import HostConfig
 from benchctl.errors import ConfigError, HostUnfit, HostUnreachable
-from benchctl.hosts import shell
-from benchctl.hosts.connection import fabric_config
+from benchctl.hosts.commands import shell
+from benchctl.hosts.commands.shell import Answer, ShellBroken
 from benchctl.hosts.facts import as_recorded, machine_facts
 from benchctl.hosts.host import Host
-from benchctl.hosts.known_hosts import matching_keys
 from benchctl.hosts.making import make_host
-from benchctl.hosts.shell import Answer, ShellBroken
-from benchctl.hosts.ssh_config import user_ssh_config
+from benchctl.hosts.ssh.connection import fabric_config
+from benchctl.hosts.ssh.known_hosts import matching_keys
+from benchctl.hosts.ssh.ssh_config import user_ssh_config
 
 MakeSshd = Callable[..., Sshd]
 LONG_S = 30.0
@@ -330,7 +330,7 @@ def test_hashed_names_are_found(tmp_path: Path, keys: Keys, name: str) -> None:
 
 def test_two_processes_record_a_key_once(sshd: Sshd, keys: Keys, isolated: Path) -> None:
     script = (
-        "import sys, paramiko\nfrom pathlib import Path\nfrom benchctl.hosts.known_hosts import remember\n"
+        "import sys, paramiko\nfrom pathlib import Path\nfrom benchctl.hosts.ssh.known_hosts import remember\n"
         "key = paramiko.PKey.from_path(sys.argv[2])\n"
         "for n in range(50): remember(Path(sys.argv[1]), f'host{n}', key)\n"
     )

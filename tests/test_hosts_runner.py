@@ -20,10 +20,10 @@ from links import Link
 from sshd import Keys, Sshd, started, wait_until
 
 from benchctl.config.model import HostConfig
-from benchctl.hosts import runner
-from benchctl.hosts.connection import Connection, fabric_config
+from benchctl.hosts.commands import runner
 from benchctl.hosts.host import Host
 from benchctl.hosts.making import make_host
+from benchctl.hosts.ssh.connection import Connection, fabric_config
 
 MakeSshd = Callable[..., Sshd]
 LONG_S = 60.0

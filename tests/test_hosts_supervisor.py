@@ -16,9 +16,10 @@ import pytest
 import sshd as bed
 from sshd import wait_until
 
-from benchctl.hosts import shell as question_shell
-from benchctl.hosts import streams, supervisor
-from benchctl.hosts.supervisor import control_lines, supervisor_command, supervisor_words
+from benchctl.hosts.commands import shell as question_shell
+from benchctl.hosts.commands import supervisor
+from benchctl.hosts.commands.supervisor import control_lines, supervisor_command, supervisor_words
+from benchctl.hosts.files import streams
 
 MARK = "benchctl-0123456789abcdef"
 TOKEN = f"{os.getpid():x}"

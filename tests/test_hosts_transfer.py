@@ -21,15 +21,16 @@ from sshd import Keys, PasswordUser, Sshd, send_signal
 
 from benchctl.config.model import HostConfig, Secret
 from benchctl.errors import HostUnreachable, LinkLost, OutputError
-from benchctl.hosts import landing, remote, retrying
-from benchctl.hosts.archive import members
-from benchctl.hosts.collecting import Watch, collect, collect_pattern
-from benchctl.hosts.connection import fabric_config
+from benchctl.hosts import remote
+from benchctl.hosts.files import landing, retrying
+from benchctl.hosts.files.archive import members
+from benchctl.hosts.files.collecting import Watch, collect, collect_pattern
+from benchctl.hosts.files.reading import Missing
+from benchctl.hosts.files.streams import Reader
+from benchctl.hosts.files.transfer import Copying
 from benchctl.hosts.host import Host
 from benchctl.hosts.making import make_host
-from benchctl.hosts.reading import Missing
-from benchctl.hosts.streams import Reader
-from benchctl.hosts.transfer import Copying
+from benchctl.hosts.ssh.connection import fabric_config
 
 MakeSshd = Callable[..., Sshd]
 MakeHost = Callable[..., Host]

@@ -30,7 +30,7 @@ from workflow_bed import (
 
 import benchctl
 from benchctl.events import Event
-from benchctl.hosts.supervisor import GRACE_S
+from benchctl.hosts.commands.supervisor import GRACE_S
 from benchctl.workflow import stopping as stopping_module
 from benchctl.workflow.side_by_side import for_at_most
 from benchctl.workflow.stopping import SAME_S, StopAtOnce, Stopping

@@ -19,7 +19,7 @@ import sshd as bed
 
 import benchctl
 from benchctl.events import Event
-from benchctl.hosts.shell import LEASE_S
+from benchctl.hosts.commands.shell import LEASE_S
 from benchctl.runs.record import Failure, RunRecord, StageOnHost, StageRecord
 
 Stage = Mapping[str, object]  # as the config file would have it

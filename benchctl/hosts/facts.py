@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from benchctl.hosts.shell import Answer
+from benchctl.hosts.commands.shell import Answer
 
 CLOCK_ROUNDS = 7
 GOOD_CLOCK_S = 0.001  # an uncertainty that no further round trip could better by much

@@ -21,10 +21,10 @@ from urllib.parse import quote, urlsplit
 
 from benchctl.config.model import HealthCheck
 from benchctl.errors import BenchctlError
-from benchctl.hosts.connection import ForwardingForbidden
+from benchctl.hosts.commands.shell import ShellBroken
+from benchctl.hosts.commands.supervisor import BOOT
 from benchctl.hosts.host import Host
-from benchctl.hosts.shell import ShellBroken
-from benchctl.hosts.supervisor import BOOT
+from benchctl.hosts.ssh.connection import ForwardingForbidden
 
 ATTEMPT_LIMIT_S = 5.0
 _AS_IT_IS = "/?:@!$&'()*+,;=-._~%[]"  # of a URL; anything else is encoded

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from benchctl.errors import CommandFailed, HostUnfit, LinkLost, UsageError
-from benchctl.hosts.bridge import Bridge
-from benchctl.hosts.connection import Connection
+from benchctl.hosts.ssh.bridge import Bridge
+from benchctl.hosts.ssh.connection import Connection
 
 HERE = "this machine"
 _HOME = 'echo "$HOME"'

@@ -16,11 +16,11 @@ from typing import BinaryIO, Literal
 import fabric
 
 from benchctl.config.model import HostConfig
-from benchctl.hosts.connection import LocalContext
+from benchctl.hosts.commands.pipes import LocalPipes
+from benchctl.hosts.commands.shell import Pipes
+from benchctl.hosts.files.listing import Entry
 from benchctl.hosts.host import FileStat, Host
-from benchctl.hosts.listing import Entry
-from benchctl.hosts.pipes import LocalPipes
-from benchctl.hosts.shell import Pipes
+from benchctl.hosts.ssh.connection import LocalContext
 
 
 class LocalHost(Host):

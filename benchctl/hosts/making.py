@@ -7,10 +7,10 @@ from pathlib import Path
 import fabric
 
 from benchctl.config.model import HostConfig
-from benchctl.hosts.connection import Connection
 from benchctl.hosts.host import Host
 from benchctl.hosts.local import LocalHost
 from benchctl.hosts.remote import RemoteHost
+from benchctl.hosts.ssh.connection import Connection
 
 
 def make_host(config: HostConfig, fabric_config: fabric.Config, directory: Path, gateway: Connection | None) -> Host:

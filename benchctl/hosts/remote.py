@@ -14,15 +14,15 @@ import paramiko
 
 from benchctl.config.model import HostConfig
 from benchctl.errors import LinkLost
-from benchctl.hosts import there
-from benchctl.hosts.archive import members
-from benchctl.hosts.connection import Connection
+from benchctl.hosts.commands.pipes import ChannelPipes
+from benchctl.hosts.commands.shell import Answer, Pipes, ShellBroken
+from benchctl.hosts.files import there
+from benchctl.hosts.files.archive import members
+from benchctl.hosts.files.listing import Entry, parsed
+from benchctl.hosts.files.streams import Reader, Writer, as_os_error
 from benchctl.hosts.host import FileStat, Host
-from benchctl.hosts.listing import Entry, parsed
-from benchctl.hosts.pipes import ChannelPipes
-from benchctl.hosts.shell import Answer, Pipes, ShellBroken
-from benchctl.hosts.ssh_config import SSHConfig
-from benchctl.hosts.streams import Reader, Writer, as_os_error
+from benchctl.hosts.ssh.connection import Connection
+from benchctl.hosts.ssh.ssh_config import SSHConfig
 
 STALL_S = 30.0  # a transfer that moves no byte for that long has failed
 

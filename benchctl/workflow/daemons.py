@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from benchctl.hosts.commands.shell import ShellBroken
 from benchctl.hosts.host import Host
-from benchctl.hosts.shell import ShellBroken
 
 # Prints `PID GROUP STAGE COMMAND` for every process that carries the run's mark in its environment.
 _FIND_MARKED = r"""

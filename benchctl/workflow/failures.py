@@ -20,10 +20,10 @@ from benchctl.errors import (
     StageError,
     StageTimeout,
 )
+from benchctl.hosts.commands.process import Process
+from benchctl.hosts.commands.shell import ShellBroken
 from benchctl.hosts.health import HealthWatch
 from benchctl.hosts.host import Host
-from benchctl.hosts.process import Process
-from benchctl.hosts.shell import ShellBroken
 from benchctl.runs.record import Failure
 from benchctl.units import format_duration
 

@@ -14,10 +14,10 @@ from typing import Any, Literal
 from benchctl import events
 from benchctl.config.commandline import with_args
 from benchctl.config.model import Stage
+from benchctl.hosts.commands.sinks import LogSink
+from benchctl.hosts.commands.supervisor import exports
 from benchctl.hosts.health import Probe
 from benchctl.hosts.host import Host
-from benchctl.hosts.sinks import LogSink
-from benchctl.hosts.supervisor import exports
 from benchctl.plan import Launch
 from benchctl.project_task import described
 from benchctl.runs.store import NotWritten, make_directory

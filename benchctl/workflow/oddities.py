@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from benchctl.hosts.collecting import Collected
-from benchctl.hosts.listing import in_a_few_words
+from benchctl.hosts.files.collecting import Collected
+from benchctl.hosts.files.listing import in_a_few_words
 
 if TYPE_CHECKING:
     from benchctl.workflow.outputs import Wanted

@@ -9,10 +9,10 @@ from typing import Any
 from benchctl import events
 from benchctl.config.model import Stage
 from benchctl.errors import BenchctlError, HostError, StageTimeout
+from benchctl.hosts.commands.process import Process
+from benchctl.hosts.commands.supervisor import GRACE_S
 from benchctl.hosts.health import CHECKED_BEFORE, HealthWatch, Probe
 from benchctl.hosts.host import Host
-from benchctl.hosts.process import Process
-from benchctl.hosts.supervisor import GRACE_S
 from benchctl.runs.record import Failure, OutputRecord, StageOnHost
 from benchctl.workflow import failures
 from benchctl.workflow.launching import Preparation

@@ -14,10 +14,10 @@ from pathlib import Path
 from benchctl import events
 from benchctl.config.model import Output, Stage, is_pattern
 from benchctl.errors import BenchctlError, HostError, OutputError
-from benchctl.hosts.collecting import Collected, Watch, collect, collect_pattern
+from benchctl.hosts.files.collecting import Collected, Watch, collect, collect_pattern
+from benchctl.hosts.files.landing import discard
+from benchctl.hosts.files.reading import Missing
 from benchctl.hosts.host import Host
-from benchctl.hosts.landing import discard
-from benchctl.hosts.reading import Missing
 from benchctl.runs.record import FileRecord, OutputRecord
 from benchctl.runs.store import make_directory
 from benchctl.template import fill

@@ -12,7 +12,7 @@ from functools import partial
 
 from benchctl import events
 from benchctl.errors import BenchctlError, HostError, Interrupted, LinkLost, OutputError, StageError
-from benchctl.hosts.shell import ShellBroken
+from benchctl.hosts.commands.shell import ShellBroken
 from benchctl.runs.record import Failure, OutputRecord, StageRecord, TrialRecord
 from benchctl.workflow import failures
 from benchctl.workflow.daemons import Marked, marked_processes

@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from benchctl.errors import OutputError
+from benchctl.hosts.files.listing import Entry, Listing, listing, matches
+from benchctl.hosts.files.retrying import Pace, Retries
 from benchctl.hosts.host import FileStat, Host
-from benchctl.hosts.listing import Entry, Listing, listing, matches
-from benchctl.hosts.retrying import Pace, Retries
 
 SMALL_BYTES = 4 << 20  # smaller files travel together; larger ones alone, each taken up again where it was cut
 LISTINGS = 3

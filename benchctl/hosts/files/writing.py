@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import BinaryIO
 
 from benchctl.errors import BenchctlError, HostError
-from benchctl.hosts.archive import ArchiveWriter
+from benchctl.hosts.files.archive import ArchiveWriter
 from benchctl.hosts.host import Host
 
 Refuse = Callable[[OSError], BenchctlError]  # the error for what is in the way of writing

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import paramiko
 
-from benchctl.hosts.route import within
+from benchctl.hosts.ssh.route import within
 
 KEEPALIVE_S = 5.0
 ROUND_TRIP_S = 120.0

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from benchctl.hosts.supervisor import encoded, one_line
+from benchctl.hosts.commands.supervisor import encoded, one_line
 
 # A request is a mark and a line for `printf %b`; its output comes between `MARK PID` and `MARK STATUS`. A dot
 # renews the lease. When nothing has come for LEASE_S to LEASE_S + 5 s, all supervisors of the context are told to

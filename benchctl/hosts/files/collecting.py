@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchctl.hosts.files.landing import NewFile, NewFolder, check_room, discard, partial_name, put_in_place
+from benchctl.hosts.files.listing import Listing, in_a_few_words, split_pattern
+from benchctl.hosts.files.reading import Missing, Reading
+from benchctl.hosts.files.retrying import Retries, Tell
 from benchctl.hosts.host import Host
-from benchctl.hosts.landing import NewFile, NewFolder, check_room, discard, partial_name, put_in_place
-from benchctl.hosts.listing import Listing, in_a_few_words, split_pattern
-from benchctl.hosts.reading import Missing, Reading
-from benchctl.hosts.retrying import Retries, Tell
 
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
 

@@ -24,9 +24,9 @@ from typing import Any, Protocol, cast, runtime_checkable
 import fabric.runners
 import invoke.runners
 
-from benchctl.hosts.marks import Marks
-from benchctl.hosts.process import DRAIN_LIMIT_S, DRAIN_S, LAST_BYTES_S, Process
-from benchctl.hosts.supervisor import control_lines, supervisor_command, supervisor_words
+from benchctl.hosts.commands.marks import Marks
+from benchctl.hosts.commands.process import DRAIN_LIMIT_S, DRAIN_S, LAST_BYTES_S, Process
+from benchctl.hosts.commands.supervisor import control_lines, supervisor_command, supervisor_words
 
 READ_BYTES = 1 << 16
 WINDOW_BYTES = 1 << 21  # paramiko moves the rest of a window at every read: whoever takes all of it is never late

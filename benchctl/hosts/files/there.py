@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator
 
-from benchctl.hosts.listing import STAT_FORMAT, shell_pattern
+from benchctl.hosts.files.listing import STAT_FORMAT, shell_pattern
 
 TOOLS = ("tar", "gzip", "sha256sum")
 WHICH_TOOLS = (

@@ -21,9 +21,9 @@ from types import TracebackType
 import paramiko
 
 from benchctl.errors import BenchctlError
-from benchctl.hosts import rsh
-from benchctl.hosts.connection import Connection
-from benchctl.hosts.marks import Marks
+from benchctl.hosts.commands.marks import Marks
+from benchctl.hosts.ssh import rsh
+from benchctl.hosts.ssh.connection import Connection
 
 PIECE_BYTES = 1 << 18
 LONGEST_COMMAND = 1 << 17

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from benchctl.errors import BenchctlError, HostError, OutputError
-from benchctl.hosts.collecting import UNWATCHED, Watch, digest_of_files
+from benchctl.hosts.files.collecting import UNWATCHED, Watch, digest_of_files
+from benchctl.hosts.files.listing import Listing, in_a_few_words
+from benchctl.hosts.files.reading import Reading
+from benchctl.hosts.files.retrying import Retries
+from benchctl.hosts.files.writing import FarFile, FarFolder
 from benchctl.hosts.host import FileStat, Host
-from benchctl.hosts.listing import Listing, in_a_few_words
-from benchctl.hosts.reading import Reading
-from benchctl.hosts.retrying import Retries
-from benchctl.hosts.writing import FarFile, FarFolder
 
 T = TypeVar("T")
 

@@ -15,11 +15,11 @@ import paramiko
 
 from benchctl.config.model import HostConfig
 from benchctl.errors import ConfigError, HostError, HostUnfit, HostUnreachable, LinkLost, Problem
-from benchctl.hosts.credentials import Credentials
-from benchctl.hosts.keepalive import Keepalive
-from benchctl.hosts.known_hosts import HostKeyPolicy, fingerprint, known_hosts_name, matching_keys
-from benchctl.hosts.route import CommandSocket, Destination, FirstWords, Hop, hops
-from benchctl.hosts.runner import LocalRunner, RemoteRunner, Running
+from benchctl.hosts.commands.runner import LocalRunner, RemoteRunner, Running
+from benchctl.hosts.ssh.credentials import Credentials
+from benchctl.hosts.ssh.keepalive import Keepalive
+from benchctl.hosts.ssh.known_hosts import HostKeyPolicy, fingerprint, known_hosts_name, matching_keys
+from benchctl.hosts.ssh.route import CommandSocket, Destination, FirstWords, Hop, hops
 
 AUTH_TIMEOUT_S = 15.0
 SESSIONS_PER_TRANSPORT = 8  # sshd's MaxSessions is 10 by default

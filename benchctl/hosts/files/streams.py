@@ -18,8 +18,8 @@ from types import TracebackType
 
 import paramiko
 
-from benchctl.hosts.marks import Marks
-from benchctl.hosts.supervisor import encoded
+from benchctl.hosts.commands.marks import Marks
+from benchctl.hosts.commands.supervisor import encoded
 
 STREAM_COMMAND = 'exec sh -c \'IFS= read -r job; eval "$(printf %b "$job")"\' benchctl-stream'
 PIECE_BYTES = 1 << 21  # a whole window: paramiko moves what is left of it at every read

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import paramiko
 
-from benchctl.hosts.shell import shell_command, shell_words
+from benchctl.hosts.commands.shell import shell_command, shell_words
 
 CLOSE_S = 1.0
 

@@ -11,9 +11,9 @@ import paramiko
 
 from benchctl.config.model import HostConfig
 from benchctl.errors import AuthenticationFailed
-from benchctl.hosts.agent import Agent, AgentUnusable, agent_place
-from benchctl.hosts.key_files import KeyUnusable, Trouble, load_key, public_blob
-from benchctl.hosts.known_hosts import fingerprint
+from benchctl.hosts.ssh.agent import Agent, AgentUnusable, agent_place
+from benchctl.hosts.ssh.key_files import KeyUnusable, Trouble, load_key, public_blob
+from benchctl.hosts.ssh.known_hosts import fingerprint
 
 DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
 

@@ -1,0 +1,1 @@
+"""Commands under supervision, and the shell that answers questions: here and over SSH alike."""

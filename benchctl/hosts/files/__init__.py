@@ -1,0 +1,1 @@
+"""Files from host to host: listed, read, written and put in place whole."""
