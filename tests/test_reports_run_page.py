@@ -223,3 +223,13 @@ def test_end_of_a_good_run_says_where_it_is_and_what_is_next() -> None:
 def test_end_of_a_failed_run_has_the_reason_last() -> None:
     text = ending_text("run-007", "failed", duration_s=201.0, error=FAILURE, kept="results/run-007")
     assert text == f"run-007 failed after 3m21s\n\n{FAILURE_TEXT}"
+
+
+def test_page_says_how_far_apart_hosts_began_and_which_attempt_it_was() -> None:
+    done = StageOnHost(status="succeeded", exit_code=0, duration_s=1.0)
+    load = StageRecord(name="load", status="succeeded", attempt=2, start_skew_s=0.0042, hosts={"a": done, "b": done})
+    record = RunRecord(id="run-001", status="succeeded", trials=(TrialRecord(status="succeeded", stages=(load,)),))
+    assert run_text(record).splitlines()[-2:] == [
+        "    load: attempt 2; the logs of the earlier ones are kept as well",
+        "    load: began on 2 hosts within 4 ms",
+    ]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from benchctl.reports import text
 from benchctl.reports.failure import failure_text
 from benchctl.reports.text import clean, count, duration, pairs, size, table
-from benchctl.runs.record import HostRecord, RunRecord, StageOnHost, TrialRecord
+from benchctl.runs.record import HostRecord, RunRecord, StageOnHost, StageRecord, TrialRecord
 
 SHOWN_DIGITS = 12
 
@@ -158,7 +158,16 @@ def _stages(trial: TrialRecord) -> list[str]:
             rows.append((clean(stage.name), "", clean(stage.status), "", "", ""))
         for host, place in stage.hosts.items():
             rows.append((clean(stage.name), clean(host), *_stage_cells(place)))
-    return table(head, rows, indent="    ") if rows else []
+    remarks = [remark for stage in trial.stages for remark in _remarks(stage)]
+    return [*table(head, rows, indent="    "), *remarks] if rows else []
+
+
+def _remarks(stage: StageRecord) -> Iterator[str]:
+    """What holds for a stage on all its hosts."""
+    if stage.attempt > 1:
+        yield f"    {clean(stage.name)}: attempt {stage.attempt}; the logs of the earlier ones are kept as well"
+    if stage.start_skew_s is not None:
+        yield f"    {clean(stage.name)}: began on {len(stage.hosts)} hosts within {duration(stage.start_skew_s)}"
 
 
 def _stage_cells(place: StageOnHost) -> tuple[str, str, str, str]:
