@@ -54,6 +54,7 @@ def collect(server: Server, name: str, source: Path) -> Mapping[str, float]:
     ):
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir()
+        os.sync()
         found[f"{peer} {name}"] = seconds(command, env=server.environment, stdout=subprocess.DEVNULL)
     return found
 
@@ -62,6 +63,7 @@ def benchctl(server: Server, source: Path) -> tuple[float, float]:
     """Seconds of the process, and of the transfer alone; the copy is compared."""
     output = f"{{name: o, remote_path: {source}}}"
     config = server.config("collect", f"  - {{name: work, host: h1, command: 'true', outputs: [{output}]}}\n")
+    os.sync()  # what was written before has had its time on the disk
     whole, run = server.run_benchctl(config)
     subprocess.run(["diff", "-rq", str(source), str(run / source.name)], check=True)
     trial = json.loads((run / "trial.json").read_text())
