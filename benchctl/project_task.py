@@ -235,6 +235,9 @@ class _Routed(io.TextIOBase):
     def flush(self) -> None:
         self._target().flush()
 
+    def close(self) -> None:
+        """What it writes to is not its own; Python calls this when it goes."""
+
     def fileno(self) -> int:
         return int(self._usual.fileno())
 
