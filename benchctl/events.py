@@ -27,8 +27,8 @@ OUTPUT_COLLECTED = (
 OUTPUT_MISSED = "output_missed"  # output, stage, host, optional, reason
 STOPPING = "stopping"  # text
 WARNING = "warning"  # text
-TRIAL_FINISHED = "trial_finished"  # case, trial, status, duration_s, error{}
-RUN_FINISHED = "run_finished"  # status, duration_s, error{}
+TRIAL_FINISHED = "trial_finished"  # case, trial, status, duration_s, flags[], error{}
+RUN_FINISHED = "run_finished"  # status, duration_s, flags[] of its trials, error{}
 
 OUTPUT_LINES = "output_lines"  # stage, host, stream, lines[], left_out
 HEALTH_PROGRESS = "health_progress"  # stage, host, check, elapsed_s, window_s, last

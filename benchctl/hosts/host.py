@@ -170,9 +170,11 @@ class Host(ABC):
         return answer.text.strip()
 
     def remove_scratch(self, path: str) -> None:
-        """Take such a folder away again; a host that is gone keeps it."""
-        with contextlib.suppress(ShellBroken, LinkLost):
+        """Take such a folder away again. Raises LinkLost, naming it, from a host that does not answer."""
+        try:
             self.ask(f"rm -rf -- {shlex.quote(path)}")
+        except (ShellBroken, LinkLost) as error:
+            raise LinkLost(self.alias, f"{path} is still on {self.place}: {error}") from error
 
     def put(self, content: bytes, path: str, *, executable: bool) -> None:
         """Write a small file. Raises HostUnfit or LinkLost."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from benchctl.hosts.commands.shell import ShellBroken
 from benchctl.hosts.host import Host
 
-# Prints `PID GROUP STAGE COMMAND` for every process that carries the run's mark in its environment.
+# Prints `PID GROUP HOST STAGE COMMAND` for every process that carries the run's mark in its environment.
 _FIND_MARKED = r"""
 for file in $(grep -lsF 'BENCHCTL_RUN_UID={uid}' /proc/[0-9]*/environ); do
   pid=${{file#/proc/}}; pid=${{pid%/environ}}
@@ -16,8 +16,9 @@ for file in $(grep -lsF 'BENCHCTL_RUN_UID={uid}' /proc/[0-9]*/environ); do
   set -- ${{line##*) }}
   [ "$1" != Z ] || continue
   group=$3
+  host=$(tr '\0' '\n' <$file | sed -n 's/^BENCHCTL_HOST=//p')
   stage=$(tr '\0' '\n' <$file | sed -n 's/^BENCHCTL_STAGE=//p')
-  printf '%s\t%s\t%s\t%s\n' "$pid" "$group" "$stage" "$(tr '\0\n\t' '   ' <${{file%environ}}cmdline)"
+  printf '%s\t%s\t%s\t%s\t%s\n' "$pid" "$group" "$host" "$stage" "$(tr '\0\n\t' '   ' <${{file%environ}}cmdline)"
 done 2>/dev/null
 """
 
@@ -33,12 +34,13 @@ class Marked:
 
 
 def marked_processes(host: Host, run_uid: str) -> Iterator[Marked]:
-    """Every process of a run that is still on a host. Raises HostError, ShellBroken when it can't be asked."""
+    """Every process of a run that is still there for this alias. Raises HostError, ShellBroken when it is not told."""
     for line in _ask(host, _FIND_MARKED.format(uid=run_uid)).splitlines():
         pid, _, rest = line.partition("\t")
         group, _, rest = rest.partition("\t")
+        alias, _, rest = rest.partition("\t")
         stage, _, command = rest.partition("\t")
-        if pid.isdigit() and group.isdigit():
+        if pid.isdigit() and group.isdigit() and alias == host.alias:  # one machine may have several aliases
             yield Marked(int(pid), int(group), stage, command.strip())
 
 

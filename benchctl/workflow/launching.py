@@ -102,15 +102,20 @@ class Preparation:
         out, err = self.sinks
         return err.last_lines() or (out.last_lines() if also_stdout else [])
 
+    def log_paths(self) -> dict[str, Any]:
+        """The logs by their paths in the trial's folder."""
+        if self.sinks is None:
+            return {}
+        folder = self._around.folder.path
+        return {name: str(sink.path.relative_to(folder)) for name, sink in zip(("out", "err"), self.sinks, strict=True)}
+
     def logs(self) -> dict[str, Any]:
-        """The logs for the record: their paths in the trial's folder and their sizes."""
+        """The same for the record, with their sizes."""
         if self.sinks is None:
             return {}
         out, err = self.sinks
-        folder = self._around.folder.path
         return {
-            "out": str(out.path.relative_to(folder)),
-            "err": str(err.path.relative_to(folder)),
+            **self.log_paths(),
             "out_bytes": out.size,
             "err_bytes": err.size,
         }
@@ -128,11 +133,16 @@ class Preparation:
                 text = f"the log {sink.path.name} is not complete: {sink.failure.strerror}"
                 self._around.announce(events.WARNING, text=text)
 
+    @property
+    def has_script(self) -> bool:
+        """Whether its script is still on the host."""
+        return self._scratch is not None
+
     def remove_script(self) -> None:
-        """Take the script off its host. Raises HostError when the host is not there any more."""
+        """Take the script off its host. Raises HostError when that can't be done."""
         if self._scratch:
-            scratch, self._scratch = self._scratch, None
-            self._host.remove_scratch(scratch)
+            self._host.remove_scratch(self._scratch)
+            self._scratch = None
 
     def _command(self, args: tuple[str, ...]) -> str:
         """The text for the shell, or what stands for it in the record."""

@@ -44,6 +44,7 @@ class HostRun:
         self.error: Failure | None = None
         self.raised: BenchctlError | None = None  # the error that it is to blame for
         self.is_complete = False
+        self.is_over = False  # it came to its end before it was complete, and that was told
         self.is_watched = False  # complete, with a command going on whose end nobody has spoken of yet
         self._around = around
         self._index = index
@@ -57,6 +58,7 @@ class HostRun:
         self._went_on = False  # in the background, after it was complete
         self._has_begun = False  # its process was told to go
         self._is_stopping = False
+        self._is_unconfirmed = False  # it was waited for, and may still be there
         self._ended_by_itself: Process | None = None  # before it was asked to stop
 
     @property
@@ -71,11 +73,19 @@ class HostRun:
         self.status = "running"
         self._begin()
         launch = self.prepared.launch()
+        if self._is_given_up():
+            return
         self._tell_started()
         self._probe = self.prepared.probe(launch)
         self._look_before(self._probe)
         task = self._around.plan.tasks[self.stage.name, self.host.alias]
-        self.process = task(self.host.context, launch)
+        self.process = process = task(self.host.context, launch)
+        if self._is_given_up():
+            process.cancel()
+
+    def _is_given_up(self) -> bool:
+        """Whether it was asked to stop while it was prepared: nobody waits for it any more."""
+        return self._is_stopping
 
     def start(self) -> None:
         process, changed = self._process(), self._around.stopping.changed
@@ -117,8 +127,9 @@ class HostRun:
         return PROGRESS_S if left_s is None else min(PROGRESS_S, left_s)
 
     def _limit(self) -> float | None:
-        if self.stage.timeout_s is None and self.stage.always and self._around.stopping.is_asked:
-            return LAST_STAGES_S
+        stopping = self._around.stopping
+        if self.stage.timeout_s is None and self.stage.always and stopping.is_asked:
+            return max(0.0, stopping.asked_at - self._began) + LAST_STAGES_S
         return self.stage.timeout_s
 
     def _begin(self) -> None:
@@ -191,11 +202,24 @@ class HostRun:
         if self.status == "running":
             self.status = "lost" if self.process and self.process.lost else "interrupted"
         if self.raised:
-            self._blame(self.raised, self._ended_by_itself)
+            self._blame(self.raised, self._own_end())
         if self._watch:
             self._watch.stop()
-        self._completed_at = time.monotonic()
-        self._tell_finished(self._ended_by_itself)
+        self.is_over = True
+        ended = self._own_end()
+        self._completed_at = ended.ended_at if ended else time.monotonic()
+        self._tell_finished(ended)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing of its command is awaited any more."""
+        return self.process is None or self.process.ended.is_set()
+
+    def _own_end(self) -> Process | None:
+        """Its process, if that has ended without being asked to."""
+        if self._is_stopping:
+            return self._ended_by_itself
+        return self.process if self.process and self.process.ended.is_set() else None
 
     def _blame(self, error: BenchctlError, process: Process | None) -> None:
         """Keep the error for the record; `process` has ended by itself, None stands for one that we ended."""
@@ -240,26 +264,33 @@ class HostRun:
     def ask_to_stop(self) -> None:
         """TERM to what is still there, KILL after the grace."""
         process = self.process
-        if process and not self._is_stopping:
-            self._is_stopping, self._ended_by_itself = True, process if process.ended.is_set() else None
+        if not self._is_stopping:
+            self._is_stopping, self._ended_by_itself = True, process if process and process.ended.is_set() else None
         if process and not self._has_begun:
             process.cancel()
         elif process and not process.gone.is_set():
             process.terminate()
 
     def wait_for_end(self, deadline: float) -> bool:
-        """Whether nothing is left, at the latest at `deadline` (as time.monotonic has it)."""
+        """Whether surely nothing is left, at the latest at `deadline` (as time.monotonic has it); asked twice, it
+        does not wait twice.
+        """
         process = self.process
         if process is None:
             return True
+        if self._is_unconfirmed:
+            return process.gone.is_set() and not process.lost
         if not process.gone.wait(max(0.0, min(PATIENCE_S, deadline - time.monotonic()))):
-            text = f"waiting for {self.stage.name} on {self.host.alias} to end; after {GRACE_S:g} s it is killed"
+            killed = f"; after {GRACE_S:g} s it is killed" if process.can_be_killed else ""
+            text = f"waiting for {self.stage.name} on {self.host.alias} to end{killed}"
             self._around.announce(events.STOPPING, text=text)
-        gone = process.gone.wait(max(0.0, deadline - time.monotonic()))
+        is_sure = process.gone.wait(max(0.0, deadline - time.monotonic())) and not process.lost
+        self._is_unconfirmed = not is_sure
         if self.is_watched and self.status == "succeeded":
             self.is_watched = False
-            self._tell_end(process, stopped=True)
-        return gone
+            self.status = "succeeded" if is_sure else "lost"
+            self._tell_end(process, stopped=is_sure)
+        return is_sure
 
     def kill(self) -> None:
         self._is_stopping = True
@@ -299,8 +330,10 @@ class HostRun:
     def _lifetime(self) -> float:
         """Seconds from its start to the end of its command, or until it was complete if that was later."""
         ended_at = self.process.ended_at if self.process else None
+        if self._went_on and ended_at is None:
+            return self._elapsed()
         ends = [moment for moment in (ended_at, self._completed_at) if moment is not None]
-        return max(ends, default=time.monotonic()) - self._began
+        return max(0.0, max(ends, default=time.monotonic()) - self._began)
 
     # Telling
 
@@ -317,6 +350,7 @@ class HostRun:
             command=self.prepared.command,
             cwd=self.prepared.cwd,
             background=bool(stage.background) and stage.health_check is None,
+            logs=self.prepared.log_paths(),
         )
 
     def _tell_finished(self, ended: Process | None) -> None:
@@ -326,15 +360,22 @@ class HostRun:
             events.STAGE_FINISHED,
             **self._ending(ended),
             status=self.status,
-            duration_s=self._elapsed(),
+            duration_s=max(0.0, (self._completed_at or time.monotonic()) - self._began),
+            heard_s=self._heard_s(),
             error=self.error.to_json() if self.error else None,
         )
+
+    def _heard_s(self) -> float | None:
+        """Seconds from the moment it was told to go until its host said that it had begun."""
+        heard_at = self.process.heard_at if self.process else None
+        return None if heard_at is None else heard_at - self._began
 
     def _tell_ready(self, watch: HealthWatch) -> None:
         self._around.announce(
             events.STAGE_READY,
             stage=self.stage.name,
             host=self.host.alias,
+            pid=self.process.pid if self.process else None,
             duration_s=watch.first_passed_s,
             check=watch.probe.label,
             goes_on=self.is_watched,
@@ -352,8 +393,15 @@ class HostRun:
 
     def _ending(self, process: Process | None) -> dict[str, Any]:
         exit_code = process.exit_code if process else None
+        pid = self.process.pid if self.process else None
         signal = failures.signal_name(exit_code)
-        return {"stage": self.stage.name, "host": self.host.alias, "exit_code": exit_code, "signal": signal}
+        return {
+            "stage": self.stage.name,
+            "host": self.host.alias,
+            "pid": pid,
+            "exit_code": exit_code,
+            "signal": signal,
+        }
 
     def _process(self) -> Process:
         assert self.process is not None

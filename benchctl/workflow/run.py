@@ -222,6 +222,7 @@ class _Run:
             events.RUN_FINISHED,
             status=self._record.status,
             duration_s=self._record.duration_s,
+            flags=[flag for trial in self._record.trials for flag in trial.flags],
             error=self._record.error.to_json() if self._record.error else None,
         )
         return self._record

@@ -18,25 +18,22 @@ Key = TypeVar("Key")
 def side_by_side(
     work: Mapping[Key, Callable[[], object]],
     stopping: Stopping,
+    *,
     limit_s: float,
     too_late: Callable[[Key], BenchctlError],
+    check: Callable[[], object] = lambda: None,
 ) -> dict[Key, BenchctlError]:
     """Do all of it, THREADS at a time; what went wrong, by key, in the order of `work`.
 
-    What takes longer than `limit_s` from its own start is left behind, with the error that `too_late` gives. Only
-    a mistake of ours is raised. A single piece of work is done here and now, and bounds itself.
+    What takes longer than `limit_s` from its own start is left behind, with the error that `too_late` gives.
+    check: called again and again meanwhile; what it raises is raised, and all work left behind. Else only a mistake
+    of ours is raised.
     """
-    if len(work) == 1:
-        ((key, do),) = work.items()
-        try:
-            do()
-        except BenchctlError as error:
-            return {key: error}
-        return {}
-    errands = {key: _Errand(do, stopping.changed) for key, do in work.items()}  # none where there is no work
+    errands = {key: _Errand(do, stopping.changed) for key, do in work.items()}
     waiting, going = list(errands.values()), list[_Errand]()
     while waiting or going:
         stopping.look()
+        check()
         going = [errand for errand in going if not errand.is_over(limit_s)]
         while waiting and len(going) < THREADS:
             going.append(waiting.pop(0).begin())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 from benchctl.config.model import Stage
-from benchctl.errors import BenchctlError
+from benchctl.errors import BenchctlError, HostError
 from benchctl.runs.record import StageRecord
 from benchctl.workflow import failures
 from benchctl.workflow.on_host import HostRun, stop_deadline
@@ -29,6 +30,7 @@ class StageRun:
             HostRun(stage, around.plan.hosts[alias], around, index=index, attempt=attempt) for alias in stage.hosts
         ]
         self.raised: BenchctlError | None = None
+        self.unconfirmed: list[HostRun] = []  # where it failed and may still be there
         self._around = around
         self._index = index
 
@@ -37,7 +39,7 @@ class StageRun:
     def run(self, others: Sequence[HostRun]) -> None:
         """Start it and wait until it is complete; a death among `others` ends it too."""
         try:
-            self._prepare()
+            self._prepare(others)
             self.heed_stop()
             for one in self.on_hosts:
                 one.start()
@@ -46,10 +48,16 @@ class StageRun:
             self._fail(error)
             raise
 
-    def _prepare(self) -> None:
+    def _prepare(self, others: Sequence[HostRun]) -> None:
         """Get ready on all hosts at once."""
+
+        def check() -> None:
+            self.heed_stop()
+            for other in others:
+                other.check_alive()
+
         work = {one: one.prepare for one in self.on_hosts}
-        errors = side_by_side(work, self._around.stopping, PREPARE_S, self._too_late)
+        errors = side_by_side(work, self._around.stopping, limit_s=PREPARE_S, too_late=self._too_late, check=check)
         for one, error in errors.items():
             one.fail(error)
         for error in errors.values():
@@ -105,9 +113,12 @@ class StageRun:
                 one.fail(error)
             elif not one.raised and one.process:
                 self._look_last(one)
-        self.stop()
         for one in unfinished:
-            if not one.is_complete:
+            if one.raised and one.has_ended:
+                one.end()  # told at once: the others may take their time to end
+        self.unconfirmed = self.stop()
+        for one in unfinished:
+            if not one.is_complete and not one.is_over:
                 one.end()
 
     def _look_last(self, one: HostRun) -> None:
@@ -121,7 +132,8 @@ class StageRun:
     def next_attempt(self) -> StageRun:
         """The same once more, when this one has failed and nothing of it is left."""
         for one in self.on_hosts:
-            one.prepared.remove_script()
+            with contextlib.suppress(HostError):  # the next attempt says it better
+                one.prepared.remove_script()
         self.close()
         return StageRun(self.stage, self._around, self._index, attempt=self.attempt + 1)
 

@@ -47,6 +47,13 @@ class Stopping:
         return self.signal_number is not None or self._is_over_time
 
     @property
+    def asked_at(self) -> float:
+        """When it was, as time.monotonic has it; now when it was not."""
+        if self.signal_number is not None:
+            return self._asked_at
+        return self._deadline if self._deadline is not None and self._is_over_time else time.monotonic()
+
+    @property
     def error(self) -> BenchctlError:
         """What a run ends with that was asked to stop."""
         if self.signal_number is None and self._limit_s is not None and self._is_over_time:

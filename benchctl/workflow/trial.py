@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -59,6 +59,7 @@ class TrialRun:
             trial=record.trial,
             status=record.status,
             duration_s=record.duration_s,
+            flags=list(record.flags),
             error=record.error.to_json() if record.error else None,
         )
         return record
@@ -85,10 +86,15 @@ class TrialRun:
             for position, run in enumerate(self._stages):
                 if not run.stage.always:
                     self._around.raise_if_stopped()
+                    self._check_alive()
                     self._run_stage(position)
             self._wait(self._settling_s())
         except BenchctlError as error:
             self._fail(error)
+
+    def _check_alive(self) -> None:
+        for one in self._on_hosts:
+            one.check_alive()
 
     def _settling_s(self) -> float:
         """Until what went to the background just now has had a moment to fail, before it is stopped."""
@@ -101,8 +107,7 @@ class TrialRun:
         while True:
             self._around.stopping.look()
             self._around.raise_if_stopped()
-            for one in self._on_hosts:
-                one.check_alive()
+            self._check_alive()
             if (left_s := until - time.monotonic()) <= 0:
                 return
             self._around.stopping.wait(left_s)
@@ -110,14 +115,13 @@ class TrialRun:
     def _run_stage(self, position: int) -> None:
         self._tell_news()
         try:
-            self._run_attempts(position)
+            self._run_attempts(position, self._watched)
         except BenchctlError as error:
             run = self._stages[position]
             if run.stage.continue_on_error and run.raised is error and not isinstance(error, STOPS):
                 return
             raise
-        for one in self._stages[position].on_hosts:
-            self._collect(one, "now")
+        self._collect_now(self._stages[position])
         self._raise_missed(self._stages[position])
         if self._around.announce.failure:
             raise self._around.announce.failure
@@ -127,15 +131,18 @@ class TrialRun:
             for text in host.news():
                 self._around.announce(events.WARNING, text=text)
 
-    def _run_attempts(self, position: int) -> None:
-        """Run a stage, and again after a failure of its own for as often as its `retries` allow."""
+    def _run_attempts(self, position: int, others: Sequence[HostRun]) -> None:
+        """Run a stage, and again after a failure of its own for as often as its `retries` allow.
+
+        Not where the attempt before may still be there: two of them at once would measure each other.
+        """
         while True:
             run = self._stages[position]
             try:
-                run.run(self._watched)
+                run.run(others)
                 return
             except StageError as error:
-                if run.raised is not error or run.attempt > run.stage.retries:
+                if run.raised is not error or run.attempt > run.stage.retries or run.unconfirmed:
                     raise
                 self._wait_before_retry(run, error)
             self._earlier.append(run)
@@ -151,7 +158,10 @@ class TrialRun:
             wait_s=wait_s,
             error=self._failure_of(error).to_json(),
         )
-        self._wait(wait_s)
+        if run.stage.always:
+            time.sleep(wait_s)  # nothing but the second Ctrl-C keeps it from being tried again
+        else:
+            self._wait(wait_s)
 
     # The end, whatever happened
 
@@ -172,10 +182,14 @@ class TrialRun:
         """The `always` stages; one that fails keeps no other from running."""
         for position, run in enumerate(self._stages):
             if run.stage.always:
-                try:
-                    self._run_attempts(position)
-                except BenchctlError as error:
-                    self._fail(error)
+                self._noting_failure(partial(self._run_attempts, position, ()))
+                self._noting_failure(self._check_alive)
+
+    def _noting_failure(self, do: Callable[[], object]) -> None:
+        try:
+            do()
+        except BenchctlError as error:
+            self._fail(error)
 
     def _end_at_once(self) -> None:
         """The second Ctrl-C: end everything now, collect nothing."""
@@ -186,7 +200,7 @@ class TrialRun:
                 one.end()
         self._incomplete("stopped at once: outputs were not collected")
         self._fail(self._around.stopping.error)
-        for_at_most(AT_ONCE_S, [partial(self._remove_scripts, alias) for alias in self._around.plan.hosts])
+        for_at_most(AT_ONCE_S, [partial(self._remove_scripts_if_possible, alias) for alias in self._around.plan.hosts])
         self._close()
 
     def _kill_all(self) -> list[HostRun]:
@@ -207,7 +221,11 @@ class TrialRun:
                 self._fail(error)
 
     def _fail(self, error: BenchctlError, *, of: HostRun | None = None) -> None:
-        """The first failure stands. `of`: the stage whose output it is about; a stage's own says so itself."""
+        """The first failure stands, and a stop that was asked for before it. `of`: the stage whose output it is
+        about; a stage's own says so itself.
+        """
+        if not isinstance(error, STOPS):
+            self._notice_stop()
         if self._error is not None:
             return
         self._error = self._failure_of(error, of)
@@ -233,7 +251,31 @@ class TrialRun:
             alias: partial(self._collect_from, [one for one in self._on_hosts if one.host.alias == alias])
             for alias in dict.fromkeys(one.host.alias for one in self._on_hosts)
         }
-        side_by_side(work, self._around.stopping, math.inf, self._host_hangs)  # a transfer that stalls has failed
+        # Without a limit for all of it: a transfer that stalls has failed.
+        side_by_side(work, self._around.stopping, limit_s=math.inf, too_late=self._host_hangs, check=self._notice_stop)
+
+    def _collect_now(self, run: StageRun) -> None:
+        """Bring home at once what is wanted so. A death in the background is told meanwhile, and raised then."""
+        died: list[BenchctlError] = []
+
+        def look() -> None:
+            try:
+                self._check_alive()
+            except BenchctlError as error:
+                died.append(error)
+
+        self._around.raise_if_stopped()
+        if any(output.collect == "now" for output in run.stage.outputs):
+            work = {one: partial(self._collect, one, "now") for one in run.on_hosts}
+            side_by_side(
+                work,
+                self._around.stopping,
+                limit_s=math.inf,
+                too_late=lambda one: self._host_hangs(one.host.alias),
+                check=look,
+            )
+        if died:
+            raise died[0]
 
     def _collect_from(self, on_host: Sequence[HostRun]) -> None:
         for one in on_host:
@@ -244,8 +286,6 @@ class TrialRun:
         for output in one.stage.outputs:
             if output.collect != when and not (when == "end" and self._missed_now(one, output.name)):
                 continue
-            if when == "now":
-                self._around.raise_if_stopped()
             wanted = Wanted(output, one.stage, one.host, one.prepared.names, one.started_s)
             one.outputs.append(self._collector.collect(wanted))
 
@@ -255,6 +295,8 @@ class TrialRun:
 
     def _raise_missed(self, run: StageRun) -> None:
         """An output that had to come now and is missing ends the trial now, not after all other stages."""
+        if run.stage.continue_on_error:
+            return
         for one in run.on_hosts:
             for record in self._missed(one):
                 error = self._output_error(one, record)
@@ -268,12 +310,12 @@ class TrialRun:
 
     def _check_outputs(self) -> None:
         for one in self._on_hosts:
-            missed = [] if one.error and one.stage.continue_on_error else self._missed(one)
+            missed = [] if one.stage.continue_on_error else self._missed(one)
             for record in one.outputs:
                 if record in missed:
                     self._fail(self._output_error(one, record), of=one)
                 elif record.status != "collected":
-                    self._incomplete(f"optional output '{record.name}': {record.reason}")
+                    self._incomplete(f"output '{record.name}' of {one.host.place}: {record.reason}")
 
     def _check_tolerated(self) -> None:
         """A failure that the trial went on past is still one that the run must not hide."""
@@ -308,8 +350,18 @@ class TrialRun:
         """Look for what is left, and take away what was sent, on all hosts at once."""
         gone = self._collector.unreachable
         work = {alias: partial(self._tidy, alias) for alias in self._around.plan.hosts if alias not in gone}
-        for alias, error in side_by_side(work, self._around.stopping, TIDY_S, self._host_hangs).items():
+        errors = side_by_side(
+            work, self._around.stopping, limit_s=TIDY_S, too_late=self._host_hangs, check=self._notice_stop
+        )
+        for alias, error in {**gone, **errors}.items():
+            if alias in errors or self._has_script(alias):
+                text = f"{self._around.plan.hosts[alias].place} was not left tidy: {error.message}"
+                self._incomplete(text)
+                self._around.announce(events.WARNING, text=text)
             gone[alias] = error if isinstance(error, HostError) else self._host_hangs(alias)
+
+    def _has_script(self, alias: str) -> bool:
+        return any(one.prepared.has_script for one in self._on_hosts if one.host.alias == alias)
 
     def _host_hangs(self, alias: str) -> HostError:
         place = self._around.plan.hosts[alias].place
@@ -338,6 +390,10 @@ class TrialRun:
             text=f"still running on {alias}: {process.pid} {process.command[:80]} (left by '{process.stage}' in a "
             f"session of its own; to end it: kill {process.pid})",
         )
+
+    def _remove_scripts_if_possible(self, alias: str) -> None:
+        with contextlib.suppress(HostError):
+            self._remove_scripts(alias)
 
     def _remove_scripts(self, alias: str) -> None:
         for one in self._on_hosts:

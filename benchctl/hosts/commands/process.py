@@ -19,6 +19,8 @@ class Process:
     is alive either.
     """
 
+    can_be_killed = True
+
     def __init__(self) -> None:
         self.pid: int | None = None  # also the process group, on its host
         self.exit_code: int | None = None
@@ -83,10 +85,12 @@ class Process:
 
 
 class FunctionProcess(Process):
-    """A Python function run in a thread of its own: a copy between hosts, a project's Invoke task.
+    """A Python function run in a thread of its own: a copy between hosts.
 
     `stop` is called to make the function return early; a function can't be killed.
     """
+
+    can_be_killed = False
 
     def __init__(self, function: Callable[[], object], stop: Callable[[], None] = lambda: None) -> None:
         super().__init__()
