@@ -167,3 +167,41 @@ def test_sixty_four_hosts_run_at_once(tmp_path: Path, make_sshd: MakeSshd, keys:
     assert len(states(record, "work")) == 64
     assert all((record.path / alias / f"o.{alias}").read_text() == "x\n" for alias in hosts)
     assert json.dumps(record.to_json()).count('"clock_offset_s"') == 64
+
+
+def test_a_failure_is_told_when_it_happens_though_others_take_long_to_end(three: Bench) -> None:
+    up = f"touch {three.directory}/up.$BENCHCTL_HOST; "
+    deaf = "trap 'sleep 1; exit 0' TERM; " + up + "while :; do sleep 0.05; done"
+    wait = f"while ! [ -e {three.path('up.a')} ] || ! [ -e {three.path('up.c')} ]; do sleep 0.05; done; exit 3"
+    record = three.run(spread("work", f"if [ $BENCHCTL_HOST = b ]; then {wait}; fi; {deaf}"))
+    place = stage_of(record, "work").hosts["b"]
+    ends = {event.data["host"]: event.at for event in three.events if event.kind == "stage_finished"}
+    assert place.finished is not None
+    assert place.duration_s is not None
+    assert (ends["a"] - place.finished).total_seconds() >= 0.8
+    assert (ends["a"] - ends["b"]).total_seconds() >= 0.8
+
+
+def test_a_stop_is_heeded_while_a_host_that_does_not_answer_is_made_ready(
+    tmp_path: Path, make_sshd: MakeSshd, keys: bed.Keys
+) -> None:
+    good, frozen = make_sshd(address="127.0.0.2"), make_sshd(address="127.0.0.3")
+    bench = Bench(tmp_path, "good", {"good": good.as_host(keys.plain), "frozen": frozen.as_host(keys.plain)})
+    go_on = bench.path("go-on")
+    stages: list[Mapping[str, object]] = [
+        bench.stage("first", f"touch {bench.path('up')}; while ! [ -e {go_on} ]; do sleep 0.05; done"),
+        {"name": "work", "hosts": "all", "command": "true"},
+    ]
+    with bench.running(*stages) as run:
+        bed.wait_until(bench.path("up").exists, "the first stage", timeout_s=30)
+        sessions = frozen.sessions()
+        bed.send_signal(sessions, signal.SIGSTOP)
+        try:
+            go_on.touch()
+            run.wait_for("stage_started", stage="work", host="good")
+            run.send(signal.SIGINT)
+            run.wait_for("stopping")
+            assert run.end(timeout_s=60) == 130
+        finally:
+            bed.send_signal(sessions, signal.SIGCONT)
+    assert run.record().status == "interrupted"

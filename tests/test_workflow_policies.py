@@ -201,3 +201,42 @@ def test_a_stage_done_once_around_the_trials_comes_first_and_ends_last(bench: Be
     )
     assert record.error is None
     assert ended.read_text().split() == ["inner", "around"]
+
+
+def test_an_always_stage_outlives_the_death_that_it_may_cause_itself(bench: Bench) -> None:
+    pid, cleaned = bench.path("pid"), bench.path("cleaned")
+    record = bench.run(
+        bench.stage("server", f"echo $$ >{pid}; exec sleep 300", health_check={"type": "file", "target": str(pid)}),
+        bench.stage("work", "true"),
+        bench.stage("clean", f"kill $(cat {pid}); sleep 0.7; touch {cleaned}", always=True),
+    )
+    assert cleaned.exists()
+    assert statuses(record) == {"server": "failed", "work": "succeeded", "clean": "succeeded"}
+    assert error_of(record).code == "background-died"
+
+
+def test_an_always_stage_is_tried_again_in_a_run_that_was_stopped(bench: Bench) -> None:
+    command = FAILS_TWICE.format(count=bench.path("count"))
+    record = bench.run(
+        bench.stage("long", "exec sleep 300"),
+        bench.stage("clean", command, always=True, retries=2, backoff="10ms"),
+        timeout_s=1.0,
+    )
+    assert statuses(record) == {"long": "interrupted", "clean": "succeeded"}
+    assert error_of(record).code == "run-timeout"
+
+
+def test_a_stop_outranks_what_fails_after_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchctl.workflow.on_host.LAST_STAGES_S", 0.5)
+    record = bench.run(bench.stage("work", "true"), bench.stage("clean", "exec sleep 300", always=True), timeout_s=1.5)
+    assert error_of(record).code == "run-timeout"
+    assert statuses(record) == {"work": "succeeded", "clean": "timeout"}
+
+
+def test_missing_outputs_of_a_stage_that_may_fail_are_passed_over(bench: Bench) -> None:
+    output = {"name": "o", "remote_path": "never-made.csv", "collect": "now"}
+    record = bench.run(
+        bench.stage("extra", "true", continue_on_error=True, outputs=[output]), bench.stage("after", "true")
+    )
+    assert statuses(record) == {"extra": "succeeded", "after": "succeeded"}
+    assert record.status == "incomplete"

@@ -166,6 +166,11 @@ _COMPANIONS = (
     _Companion("host", lambda stage: "hosts" in stage, "a stage has host or hosts; keep one of them"),
     _Companion("hosts", _is_copy, "a copy names its hosts itself, as in from: db:/tmp/a; remove hosts"),
     _Companion(
+        "timeout",
+        lambda stage: bool(stage.get("background")) and "health_check" not in stage,
+        "a stage in the background is not waited for; remove timeout, or add a health_check that it is to pass in time",
+    ),
+    _Companion(
         "backoff",
         lambda stage: not stage.get("retries"),
         "backoff is the wait before a retry; add retries, or remove it",

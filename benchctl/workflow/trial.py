@@ -315,7 +315,8 @@ class TrialRun:
                 if record in missed:
                     self._fail(self._output_error(one, record), of=one)
                 elif record.status != "collected":
-                    self._incomplete(f"output '{record.name}' of {one.host.place}: {record.reason}")
+                    kind = "output" if one.stage.continue_on_error else "optional output"
+                    self._incomplete(f"{kind} '{record.name}': {record.reason}")
 
     def _check_tolerated(self) -> None:
         """A failure that the trial went on past is still one that the run must not hide."""
