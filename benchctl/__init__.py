@@ -12,19 +12,31 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchctl.errors import BenchctlError, ConfigError
+from benchctl.errors import BenchctlError, ConfigError, UsageError
 
 if TYPE_CHECKING:
-    from benchctl.config.model import Benchmark
+    from pandas import DataFrame
+
+    from benchctl.config.model import Benchmark, Output
     from benchctl.events import Listener
     from benchctl.hosts.files.transfer import Copied
     from benchctl.plan import Plan
-    from benchctl.runs.record import RunRecord
+    from benchctl.runs.record import DataRecord, OutputRecord, RunRecord
     from benchctl.runs.store import Store
 
 __version__ = "0.1.0"
 
-__all__ = ["BenchctlError", "ConfigError", "compile_plan", "copy", "find", "load", "results_directory", "run"]
+__all__ = [
+    "BenchctlError",
+    "ConfigError",
+    "compile_plan",
+    "copy",
+    "find",
+    "frame",
+    "load",
+    "results_directory",
+    "run",
+]
 
 
 def load(path: str | Path | None = None, *, overrides: Mapping[str, str] | None = None) -> Benchmark:
@@ -69,6 +81,7 @@ def run(  # noqa: PLR0913 - one keyword for each thing that one may want to chan
     """
     from benchctl import given
     from benchctl.runs.store import Store
+    from benchctl.workflow.evaluation import Evaluation
     from benchctl.workflow.run import RunOptions, execute
 
     variables, hearing = given.variables(env or {}), given.listeners(listeners)
@@ -85,7 +98,39 @@ def run(  # noqa: PLR0913 - one keyword for each thing that one may want to chan
         shows_output=bool(hearing),
         recorded=recorded,
     )
-    return execute(plan, Store(results_directory(benchmark, results)), options, hearing)
+    evaluation = Evaluation(_check)
+    return execute(plan, Store(results_directory(benchmark, results)), options, hearing, evaluation=evaluation)
+
+
+def _check(output: Output, record: OutputRecord, folder: Path) -> DataRecord:
+    from benchctl.analysis.checking import check  # loads pandas, which a run without a data_schema does not need
+
+    return check(output, record, folder)
+
+
+def frame(
+    runs: str | RunRecord | Sequence[str | RunRecord], output: str, *, results: str | Path | None = None
+) -> DataFrame:
+    """The good rows of a CSV output in one run or several, as one long typed pandas frame.
+
+    runs: records, or names as for `find`. Columns: run, case, trial, host, elapsed_s (seconds since the trial began, by
+    the controller's clock; only where a column is a timestamp), then the file's own, in the units they were declared in
+    (`frame.attrs["units"]`). A timestamp is an aware UTC datetime, a declared string a category; columns that were not
+    declared are typed by pandas, and one that is called like ours is `file.NAME`. Raises DataError, RunNotFound,
+    RunUnreadable.
+    """
+    from benchctl.analysis.frames import frame as read_frame
+
+    return read_frame(_records(runs, results), output)
+
+
+def _records(runs: str | RunRecord | Sequence[str | RunRecord], results: str | Path | None) -> list[RunRecord]:
+    from benchctl.runs.record import RunRecord
+
+    listed = [runs] if isinstance(runs, (str, RunRecord)) else list(runs)
+    if not listed:
+        raise UsageError("no run was named; name one or more, such as latest")
+    return [found if isinstance(found, RunRecord) else find(found, results=results) for found in listed]
 
 
 def copy(source: str, target: str, *, config: str | Path | None = None, listeners: Sequence[Listener] = ()) -> Copied:

@@ -96,6 +96,9 @@ class Output:
     data_schema: DataSchema | None = None
     optional: bool = False
     collect: Literal["end", "now"] = "end"
+    on_bad_rows: Literal["flag", "fail", "ignore"] = "flag"
+    delimiter: str = ","
+    min_rows: int = 1
     line: int = 0
 
     @property

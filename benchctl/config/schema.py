@@ -23,6 +23,7 @@ from benchctl.config.values import (
     as_is,
     boolean,
     command,
+    delimiter,
     duration,
     duration_or_none,
     host_key,
@@ -215,7 +216,9 @@ OUTPUT = Noun(
             Optional("data_schema"): as_is,
             Optional("optional"): boolean,
             Optional("collect"): one_of("end", "now"),
-            **_each(not_yet, "on_bad_rows", "delimiter", "min_rows"),
+            Optional("on_bad_rows"): one_of("flag", "fail", "ignore"),
+            Optional("delimiter"): delimiter,
+            Optional("min_rows"): integer(0, 10**15),
         }
     ),
 )
@@ -395,6 +398,10 @@ class _Reader:
         output = self.item(OUTPUT, value, place)
         if "data_schema" in output:
             output.values["data_schema"] = self._data_schema(output["data_schema"], output.at("data_schema"))
+        elif not self.document.is_bad(output.at("data_schema")):
+            for key in ("on_bad_rows", "delimiter", "min_rows"):
+                if key in output:
+                    self.document.problem(output.at(key), f"{key!r} means nothing without a data_schema; add one")
         return output
 
     def _data_schema(self, value: Any, place: Place) -> Item:

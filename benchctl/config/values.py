@@ -73,6 +73,16 @@ def boolean(value: Any) -> bool:
     raise Invalid(f"must be true or false, not {shown(text(value))}")
 
 
+def delimiter(value: Any) -> str:
+    """What stands between the cells of a CSV file: one character, or `tab`."""
+    found = any_text(value)
+    if found in ("tab", "\\t"):
+        return "\t"
+    if len(found) == 1 and found.isascii() and not found.isalnum() and found not in "\"'\r\n\0+-.":
+        return found
+    raise Invalid(f'must be one character such as ",", ";" or "|", or tab, not {shown(found)}')
+
+
 def duration(value: Any) -> float:
     """Seconds, more than none."""
     try:
