@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -71,16 +72,25 @@ def frame(records: Sequence[RunRecord], output: str) -> pd.DataFrame:
 
 def read(found: Sequence[Source], columns: Sequence[str] | None = None) -> pd.DataFrame:
     """The rows of some sources, one after the other. columns: only these of the declared ones."""
-    frames = [_read(source, columns) for source in found]
+    called = _called({source.run.uid: source.run for source in found})
+    frames = [_read(source, called[source.run.uid], columns) for source in found]
     whole = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
     for name in whole.columns:
         if isinstance(frames[0].get(name, pd.Series(dtype=float)).dtype, pd.CategoricalDtype):
             whole[name] = pd.api.types.union_categoricals([each[name] for each in frames], sort_categories=False)
-    whole.attrs = {"units": {c.name: c.unit for c in found[0].schema.columns if c.unit and c.type != "timestamp"}}
+    units = {c.name: c.unit for c in found[0].schema.columns if c.unit and c.type != "timestamp"}
+    begins = {each.attrs.get("elapsed_from") for each in frames} - {None}
+    whole.attrs = {"units": units, "elapsed_from": "trial" if begins == {"trial"} else "first row"}
     return whole
 
 
-def _read(source: Source, wanted: Sequence[str] | None) -> pd.DataFrame:
+def _called(runs: Mapping[str, RunRecord]) -> dict[str, str]:
+    """What each run is called, by uid: its id, or its path where runs of several directories have the same."""
+    ids = Counter(run.id for run in runs.values())
+    return {uid: run.id if ids[run.id] == 1 else str(run.path) for uid, run in runs.items()}
+
+
+def _read(source: Source, run: str, wanted: Sequence[str] | None) -> pd.DataFrame:
     assert source.output.data is not None
     columns = tuple(c for c in source.schema.columns if wanted is None or c.name in wanted)
     layout = Layout(columns, source.output.data.delimiter, extras=wanted is None)
@@ -88,7 +98,7 @@ def _read(source: Source, wanted: Sequence[str] | None) -> pd.DataFrame:
     values = joined_values([part for part in parts if set(part) == set(parts[0])]) if parts else {}
     data = pd.DataFrame({_free(name): array for name, array in values.items()})
     ours: dict[str, Any] = {
-        "run": source.run.id,
+        "run": run,
         "case": source.trial.case or "",
         "trial": source.trial.trial,
         "host": source.host,
@@ -114,26 +124,28 @@ def _free(name: str) -> str:
 def _with_times(data: pd.DataFrame, columns: Sequence[Any], source: Source) -> pd.DataFrame:
     stamps = [_free(column.name) for column in columns if column.type == "timestamp"]
     if stamps:
-        data.insert(len(OURS) - 1, "elapsed_s", elapsed_s(data[stamps[0]], source))
+        times, begin = elapsed_s(data[stamps[0]], source)
+        data.insert(len(OURS) - 1, "elapsed_s", times)
+        data.attrs["elapsed_from"] = begin
     for name in stamps:
         data[name] = pd.to_datetime(data[name], unit="ns", utc=True).dt.as_unit("ns")
     return data
 
 
-def elapsed_s(nanoseconds: Any, source: Source) -> Any:
-    """Seconds since the trial began, by the controller's clock: the host's measured offset is taken off.
+def elapsed_s(nanoseconds: Any, source: Source) -> tuple[Any, str | None]:
+    """Seconds since the trial began, by the controller's clock: the host's measured offset is taken off; and "trial".
 
-    Since the first row instead where the timestamps are of another time than the trial.
+    Since the "first row" instead where the timestamps are of another time than the trial.
     """
     if not len(nanoseconds):
-        return nanoseconds.astype("float64")
+        return nanoseconds.astype("float64"), None
     began = _nanoseconds(source.trial.started or source.run.started or datetime.now(UTC))
     host = source.run.hosts.get(source.host)
     offset = host.facts.get("clock_offset_s") if host else None
     first = int(nanoseconds.min())
     if abs(first - began) / 1e9 > _NEAR_S + (source.trial.duration_s or 0.0):
-        return (nanoseconds - first) / 1e9
-    return (nanoseconds - began) / 1e9 - (offset if isinstance(offset, (int, float)) else 0.0)
+        return (nanoseconds - first) / 1e9, "first row"
+    return (nanoseconds - began) / 1e9 - (offset if isinstance(offset, (int, float)) else 0.0), "trial"
 
 
 def _nanoseconds(moment: datetime) -> int:

@@ -54,6 +54,24 @@ def load(path: str | Path | None = None, *, overrides: Mapping[str, str] | None 
     return _benchmark(document, draft, absolute, warnings)
 
 
+def load_plots(path: str | Path, overrides: Mapping[str, str]) -> tuple[Plot, ...]:
+    """The plots of a config file alone, also of one kept with a run, whose hosts and scripts may be gone.
+
+    Raises ConfigError with the problems of its plots and of the outputs they are made of.
+    """
+    absolute = Path(os.path.abspath(os.path.expanduser(path)))
+    document = read(absolute, str(path), schema.LISTS)
+    draft = schema.draft(document)
+    draft.variables.update({name: value for name, value in overrides.items() if name in draft.variables})
+    references.check_plots_alone(document, draft, absolute.parent)
+    about_plots = [p for p in document.problems if p.path.startswith("plots") or ".data_schema" in p.path or not p.path]
+    document.problems[:] = about_plots
+    if about_plots:
+        document.raise_problems()
+    variables = {f"vars.{name}": value for name, value in draft.variables.items()}
+    return tuple(_plot(document, plot, variables) for plot in draft.plots)
+
+
 def _default_path() -> str:
     for name in DEFAULT_NAMES:
         if Path(name).exists():
