@@ -38,6 +38,9 @@ def split(frame: DataFrame, dimensions: Sequence[str], most: int = 60) -> list[S
 
     Raises PlotError when that makes more series than can be told apart.
     """
+    varying = [name for name in dimensions if frame[name].nunique() > 1]
+    if not varying:
+        return [Series(tuple(str(part) for part in frame[list(dimensions)].iloc[0]), frame)] if len(frame) else []
     groups = frame.groupby(list(dimensions), observed=True, sort=False)
     if groups.ngroups > most:
         raise PlotError(f"{' and '.join(dimensions)} hold {groups.ngroups:,} combinations; at most {most} are drawn")
@@ -68,17 +71,13 @@ def windows(elapsed_s: Any, values: Any, how: str, window_s: float) -> Windows:
     """The values reduced by windows of time, in order. Windows without rows are absent, not zero."""
     numbers = np.floor(np.asarray(elapsed_s, dtype=np.float64) / window_s).astype(np.int64)
     values = np.asarray(values, dtype=np.float64)
-    order = np.lexsort((values, numbers))
-    numbers, values = numbers[order], values[order]
+    if (np.diff(numbers) < 0).any():
+        order = np.argsort(numbers, kind="stable")
+        numbers, values = numbers[order], values[order]
     begins = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1)) if len(numbers) else np.array([], np.int64)
-    counts = np.diff(begins, append=len(numbers))
-    middles = (numbers[begins] + 0.5) * window_s
-    if how == "avg":
-        return Windows(middles, np.add.reduceat(values, begins) / counts if len(begins) else values, counts)
-    at = QUANTILES[how] * (counts - 1)
-    below = np.floor(at).astype(np.int64)
-    low, high = values[begins + below], values[begins + np.minimum(below + 1, counts - 1)]
-    return Windows(middles, low + (high - low) * (at - below), counts)
+    ends = np.append(begins[1:], len(numbers)).astype(np.int64)[: len(begins)]
+    found = [reduce(values[begin:end], how) for begin, end in zip(begins, ends, strict=True)]
+    return Windows((numbers[begins] + 0.5) * window_s, np.array(found), ends - begins)
 
 
 def fitting_window(span_s: float, rows: int, how: str) -> float:

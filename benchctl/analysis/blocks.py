@@ -18,7 +18,7 @@ from benchctl.errors import DataError
 from benchctl.runs.store import open_file
 from benchctl.template import did_you_mean
 
-BLOCK_BYTES = 16 << 20
+BLOCK_BYTES = 8 << 20
 HEADER_BYTES = 1 << 20
 LONGEST_QUOTE = 1 << 20  # a quoted cell with line breaks that is longer was never closed
 SHOWN_COLUMNS = 12

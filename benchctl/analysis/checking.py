@@ -22,7 +22,7 @@ def check(output: Output, record: OutputRecord, folder: Path) -> DataRecord:
     schema = output.data_schema
     assert schema is not None
     layout = Layout(schema.columns, output.delimiter)
-    summaries = Summaries(schema.columns)
+    summaries = Summaries(schema.columns, folder)
     rows = bad_rows = 0
     problems: list[str] = []
     remarks: list[str] = []

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from benchctl.analysis.checking import files_of, schema_of
@@ -104,8 +105,10 @@ def _read(source: Source, run: str, wanted: Sequence[str] | None) -> pd.DataFram
         "host": source.host,
     }
     for position, (name, value) in enumerate(ours.items()):
-        column: Any = [value] * len(data)
-        data.insert(position, name, pd.Series(column, dtype="int64" if name == "trial" else "category"))
+        codes: Any = np.zeros(len(data), np.int8)
+        names: Any = [value]
+        same: Any = codes + np.int64(value) if name == "trial" else pd.Categorical.from_codes(codes, names)
+        data.insert(position, name, same)
     return _with_times(data, columns, source)
 
 
@@ -128,7 +131,7 @@ def _with_times(data: pd.DataFrame, columns: Sequence[Any], source: Source) -> p
         data.insert(len(OURS) - 1, "elapsed_s", times)
         data.attrs["elapsed_from"] = begin
     for name in stamps:
-        data[name] = pd.to_datetime(data[name], unit="ns", utc=True).dt.as_unit("ns")
+        data[name] = pd.Series(data[name].to_numpy(np.int64).view("datetime64[ns]")).dt.tz_localize("UTC")
     return data
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchctl.analysis.values import Values
 from benchctl.config.model import Column
 from benchctl.runs.record import ColumnRecord
 
@@ -22,10 +24,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Summaries:
     """The summary of every declared column, from blocks of rows as they come."""
 
-    def __init__(self, columns: Sequence[Column]) -> None:
+    def __init__(self, columns: Sequence[Column], folder: Path | None = None) -> None:
+        """folder: where there is room for files without a name."""
         self._columns = columns
         self._count = 0
-        self._numbers: dict[str, list[Any]] = {c.name: [] for c in columns if c.type in ("integer", "float")}
+        self._numbers = {c.name: Values(folder) for c in columns if c.type in ("integer", "float")}
         self._ends: dict[str, tuple[int, int]] = {}
 
     def add(self, values: Mapping[str, Any], rows: int) -> None:
@@ -35,7 +38,7 @@ class Summaries:
         self._count += rows
         for column in self._columns:
             if column.name in self._numbers:
-                self._numbers[column.name].append(values[column.name])
+                self._numbers[column.name].add(values[column.name])
             elif column.type == "timestamp":
                 self._extend(column.name, values[column.name])
 
@@ -54,21 +57,18 @@ class Summaries:
             low, high = self._ends.get(column.name, (None, None))
             summary = {"min": moment_text(low), "max": moment_text(high)}
         elif column.name in self._numbers:
-            summary = describe(np.concatenate(self._numbers.pop(column.name) or [np.array([])]))
+            summary = describe(self._numbers[column.name])
+            self._numbers.pop(column.name).close()
         return ColumnRecord(type=column.type, unit=column.unit, count=self._count, summary=summary)
 
 
-def describe(values: Any) -> dict[str, float | None]:
-    """min, max, mean, std and percentiles of some numbers, whose order is lost."""
-    n = len(values)
-    if not n:
+def describe(values: Values) -> dict[str, float | None]:
+    """min, max, mean, std and percentiles of some numbers; null where there are none."""
+    if not values.count:
         return dict.fromkeys(("min", "max", "mean", "std", *PERCENTILES))
-    mean = values.mean(dtype=np.float64)
-    std = values.std(ddof=1, dtype=np.float64) if n > 1 else None
-    found = percentiles(values, list(PERCENTILES.values()))
-    named = dict(zip(PERCENTILES, found, strict=True))
-    ends = {"min": values.min().item(), "max": values.max().item()}
-    return {**ends, "mean": float(mean), "std": None if std is None else float(std), **named}
+    low, high, mean, std = values.moments()
+    named = dict(zip(PERCENTILES, values.percentiles(list(PERCENTILES.values())), strict=True))
+    return {"min": low, "max": high, "mean": mean, "std": std, **named}
 
 
 def percentiles(values: Any, wanted: Sequence[float]) -> list[float]:

@@ -266,6 +266,8 @@ def joined(arrays: Sequence[Any]) -> Any:
         return arrays[0]
     if isinstance(arrays[0], pd.Categorical):
         return pd.api.types.union_categoricals(list(arrays))
+    if all(isinstance(array, np.ndarray) and array.dtype.kind in "iuf" for array in arrays):
+        return np.concatenate(arrays)
     kinds = {"number" if array.dtype.kind in "iuf" else array.dtype.name for array in map(np.asarray, arrays)}
     if len(kinds) > 1:
         arrays = [pd.Series(array).map(str, na_action="ignore").array for array in arrays]
