@@ -107,8 +107,13 @@ def run(  # noqa: PLR0913 - one keyword for each thing that one may want to chan
 
 def _check(output: Output, record: OutputRecord, folder: Path) -> DataRecord:
     from benchctl.analysis.checking import check  # loads pandas, which a run without a data_schema does not need
+    from benchctl.runs.record import DataRecord
 
-    return check(output, record, folder)
+    try:
+        return check(output, record, folder)
+    except Exception as error:  # what came home is kept, whatever its check dies of
+        reason = f"it could not be checked: benchctl made a mistake of its own: {type(error).__name__}: {error}"
+        return DataRecord(status="flagged", reason=reason)
 
 
 def _draws(plots: Sequence[Plot]) -> Draw:

@@ -8,6 +8,7 @@ import pytest
 from benchctl.analysis.aggregate import (
     box,
     counted,
+    curve,
     fitting_bins,
     fitting_window,
     reduce,
@@ -23,7 +24,7 @@ def test_percentiles_are_interpolated_linearly(values: list[float], p95: float) 
     assert reduce(np.array(values), "p95") == pytest.approx(p95, rel=1e-12)
 
 
-@pytest.mark.parametrize("how", ["avg", "median", "p95", "p99"])
+@pytest.mark.parametrize("how", ["avg", "min", "max", "median", "p95", "p99"])
 def test_windows_agree_with_numpy_in_each(how: str) -> None:
     rng = np.random.default_rng(5)
     elapsed, values = rng.uniform(-2, 8, 5000), rng.lognormal(size=5000)
@@ -31,7 +32,8 @@ def test_windows_agree_with_numpy_in_each(how: str) -> None:
     assert found.counts.sum() == 5000
     for middle, value, count in zip(found.middles, found.values, found.counts, strict=True):
         inside = values[(elapsed >= middle - 0.25) & (elapsed < middle + 0.25)]
-        expected = inside.mean() if how == "avg" else np.percentile(inside, {"median": 50, "p95": 95, "p99": 99}[how])
+        at = {"min": 0, "median": 50, "p95": 95, "p99": 99, "max": 100}
+        expected = inside.mean() if how == "avg" else np.percentile(inside, at[how])
         assert len(inside) == count
         assert value == pytest.approx(expected, rel=1e-9)
 
@@ -40,6 +42,20 @@ def test_windows_without_rows_are_absent_and_none_make_none() -> None:
     found = windows(np.array([0.1, 5.2]), np.array([1.0, 2.0]), "p99", 1.0)
     assert (found.middles.tolist(), found.values.tolist()) == ([0.5, 5.5], [1.0, 2.0])
     assert not len(windows(np.array([]), np.array([]), "avg", 1.0).values)
+
+
+def test_counts_and_rates_of_windows_without_rows_are_zero() -> None:
+    elapsed, values = np.array([5.2, 0.1, 0.2]), np.zeros(3)
+    assert windows(elapsed, values, "count", 2.0).values.tolist() == [2, 0, 1]
+    assert windows(elapsed, values, "rate", 2.0).values.tolist() == [1.0, 0.0, 0.5]
+
+
+def test_a_curve_goes_through_every_percentile_that_it_shows() -> None:
+    values = np.random.default_rng(3).lognormal(size=5_000)
+    found = curve(values)
+    assert (found.shares[0], found.shares[-1]) == (0.0, 1.0)
+    assert found.values == pytest.approx(np.percentile(values, found.shares * 100), rel=1e-12)
+    assert curve(np.array([7.0])).values.tolist() == [7.0] * len(curve(np.array([7.0])).shares)
 
 
 @pytest.mark.parametrize(

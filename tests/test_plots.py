@@ -31,6 +31,9 @@ PLOTS: list[dict[str, object]] = [
     {"name": "spread-by-op", "type": "histogram", "x": ["op", "latency"], "format": "pdf"},
     {"name": "boxes", "type": "boxplot", "y": ["latency", "size"]},
     {"name": "boxes-by-op", "type": "boxplot", "x": "op", "y": "latency", "aggregation": "avg", "title": "$ and _"},
+    {"name": "rate", "type": "time_series", "x": ["time", "op"], "y": "latency", "aggregation": "rate", "window": "1s"},
+    {"name": "ecdf", "type": "ecdf", "x": "op", "y": "latency"},
+    {"name": "tail", "type": "percentiles", "y": ["latency", "size"], "dpi": 100},
     {"name": "boxes-over-time", "type": "boxplot", "x": "time", "y": "latency", "export_path": "plots/deep/b.png"},
 ]
 FILES = {
@@ -40,6 +43,9 @@ FILES = {
     "plots/spread-by-op.pdf",
     "plots/boxes.png",
     "plots/boxes-by-op.png",
+    "plots/rate.png",
+    "plots/ecdf.png",
+    "plots/tail.png",
     "plots/deep/b.png",
 }
 
@@ -74,7 +80,7 @@ def test_a_run_draws_every_plot_of_its_config(local: Bench, number: int) -> None
     assert found["plots/spread-by-op.pdf"].startswith(b"%PDF")
     assert b"<svg" in found["plots/by-op.svg"]
     assert {plot.path for plot in record.trials[0].plots} == FILES
-    assert [told["status"] for told in local.told("plot_drawn")] == ["drawn"] * 7
+    assert [told["status"] for told in local.told("plot_drawn")] == ["drawn"] * 10
 
 
 def test_the_same_input_gives_the_same_bytes(local: Bench) -> None:
@@ -132,6 +138,15 @@ def test_a_plot_that_fails_leaves_the_run_incomplete_and_says_why(local: Bench) 
 def test_a_plot_without_rows_is_not_drawn(local: Bench) -> None:
     record = run(local, "time,latency,size,op\n", PLOTS[:1])
     assert record.trials[0].plots[0].reason == "there are no rows to draw"
+
+
+def test_a_window_that_makes_too_many_points_is_said(local: Bench) -> None:
+    plots: list[dict[str, object]] = [{**PLOTS[0], "window": "1us"}, {**PLOTS[9], "window": "10ms"}]
+    record = run(local, rows(100), plots)
+    assert [plot.reason for plot in record.trials[0].plots] == [
+        "a window of 1us makes more than 20,000 points; give a longer one",
+        "a window of 10ms makes more than 30 boxes; give a longer one",
+    ]
 
 
 def test_a_failed_run_still_draws_what_came_home(local: Bench) -> None:

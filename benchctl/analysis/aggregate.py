@@ -15,6 +15,8 @@ from benchctl.errors import PlotError
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+_PLAIN: dict[str, Any] = {"avg": np.mean, "min": np.min, "max": np.max}
+COUNTING = ("count", "rate")
 QUANTILES = {"median": 0.5, "p95": 0.95, "p99": 0.99}
 MOST_WINDOWS = 120
 FEWEST_WINDOWS = 8
@@ -22,6 +24,7 @@ MOST_BINS, FEWEST_BINS = 80, 10
 WIDE = 1000  # the largest so many times the smallest: drawn on a log axis
 SKEWED, LONG_TAIL = 30, 8  # so also when it is at least so many times it, and the tail so much longer than the front
 MOST_FLIERS = 200
+CURVE_POINTS = 400
 FAR = 1.5  # whiskers reach to the last value within so many quartile ranges of the box
 
 
@@ -52,9 +55,9 @@ def _tuple(key: Any) -> tuple[Any, ...]:
 
 
 def reduce(values: Any, how: str) -> float:
-    """All values as one: avg, median, p95 or p99."""
-    if how == "avg":
-        return float(np.mean(values))
+    """All values as one: avg, min, max, median, p95 or p99."""
+    if how in _PLAIN:
+        return float(_PLAIN[how](values))
     return percentiles(np.array(values, dtype=np.float64), [QUANTILES[how] * 100])[0]
 
 
@@ -68,7 +71,9 @@ class Windows:
 
 
 def windows(elapsed_s: Any, values: Any, how: str, window_s: float) -> Windows:
-    """The values reduced by windows of time, in order. Windows without rows are absent, not zero."""
+    """The values reduced by windows of time, in order. Windows without rows are absent, but have a count and a rate
+    (rows per second) of zero.
+    """
     numbers = np.floor(np.asarray(elapsed_s, dtype=np.float64) / window_s).astype(np.int64)
     values = np.asarray(values, dtype=np.float64)
     if (np.diff(numbers) < 0).any():
@@ -76,8 +81,19 @@ def windows(elapsed_s: Any, values: Any, how: str, window_s: float) -> Windows:
         numbers, values = numbers[order], values[order]
     begins = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1)) if len(numbers) else np.array([], np.int64)
     ends = np.append(begins[1:], len(numbers)).astype(np.int64)[: len(begins)]
+    if how in COUNTING:
+        return _counts(numbers, window_s, how)
     found = [reduce(values[begin:end], how) for begin, end in zip(begins, ends, strict=True)]
     return Windows((numbers[begins] + 0.5) * window_s, np.array(found), ends - begins)
+
+
+def _counts(numbers: Any, window_s: float, how: str) -> Windows:
+    """How many rows each window holds, from the first that has some to the last."""
+    if not len(numbers):
+        return Windows(numbers, numbers, numbers)
+    counts = np.bincount(numbers - numbers[0])
+    middles = (numbers[0] + np.arange(len(counts)) + 0.5) * window_s
+    return Windows(middles, counts / window_s if how == "rate" else counts, counts)
 
 
 def fitting_window(span_s: float, rows: int, how: str) -> float:
@@ -175,3 +191,18 @@ def box(values: Any) -> Box:
         len(outside),
         len(values),
     )
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What share of some values is at most how large, at points dense enough to draw; exact at each of them."""
+
+    shares: Any
+    values: Any
+
+
+def curve(values: Any) -> Curve:
+    """From the smallest value to the largest; towards the largest the points come closer and closer."""
+    tail = 1 - np.geomspace(0.01, min(0.01, 1 / len(values)), CURVE_POINTS // 4)
+    shares = np.unique(np.concatenate([np.linspace(0, 0.99, CURVE_POINTS), tail, [1.0]]))
+    return Curve(shares, np.array(percentiles(np.array(values, dtype=np.float64), (shares * 100).tolist())))

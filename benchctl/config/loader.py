@@ -189,6 +189,8 @@ def _data_schema(data_schema: Item) -> DataSchema:
 
 def _plot(document: Document, plot: Item, variables: Mapping[str, str]) -> Plot:
     values = dict(plot.values)
+    if "window" in values:
+        values["window_s"] = values.pop("window")
     if "export_path" in values:
         values["export_path"] = os.path.expanduser(fill_known(values["export_path"], variables))
         suffix = PurePosixPath(values["export_path"]).suffix.lower().removeprefix(".")

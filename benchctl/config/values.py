@@ -98,13 +98,15 @@ def duration_or_none(value: Any) -> float | None:
     return None if text(value) == "none" else duration(value)
 
 
-def one_of(*choices: str, later: tuple[str, ...] = ()) -> Check:
+def duration_or_auto(value: Any) -> float | None:
+    return None if text(value) == "auto" else duration(value)
+
+
+def one_of(*choices: str) -> Check:
     def check(value: Any) -> str:
         found = text(value)
         if found in choices:
             return found
-        if found in later:
-            raise Invalid(f"{found!r} is not supported yet; use {_either(choices)}")
         raise Invalid(f"must be {_either(choices)}, not {shown(found)}.{did_you_mean(found, choices)}".rstrip("."))
 
     return check

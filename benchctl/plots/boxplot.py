@@ -65,7 +65,12 @@ class _Along:
 
 def _windows(job: Job) -> _Along:
     elapsed = job.data["elapsed_s"].to_numpy()
-    window_s = round_up(max(float(elapsed.max() - elapsed.min()) / TIMES, 1e-6))
+    span_s = float(elapsed.max() - elapsed.min())
+    window_s = job.plot.window_s or round_up(max(span_s / TIMES, 1e-6))
+    if span_s / window_s > MOST_BOXES:
+        raise PlotError(
+            f"a window of {format_duration(window_s)} makes more than {MOST_BOXES} boxes; give a longer one"
+        )
     job.settings["window_s"] = window_s
     return _Along(np.floor(elapsed / window_s).astype(np.int64), window_s)
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 WIDTH_IN, HEIGHT_IN, PANEL_IN = 8.0, 4.5, 3.2
-DPI = 150
 PALETTE = "colorblind"
 LONGEST_LABEL = 40
 DASHES: list[Any] = ["-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (3, 1, 1, 1, 1, 1))]
@@ -94,6 +93,18 @@ def colours(number: int) -> list[Any]:
     return [sns.color_palette(PALETTE)[i % 10] for i in range(number)]
 
 
+def looks(keys: Sequence[Sequence[str]]) -> list[tuple[Any, Any]]:
+    """Colour and dash of each of some series: its first part gives the colour, all others together the dash."""
+    first = list(dict.fromkeys(key[0] if key else "" for key in keys))
+    rest = list(dict.fromkeys(tuple(key[1:]) for key in keys))
+    palette = colours(len(first))
+    found = []
+    for key in keys:
+        at = first.index(key[0] if key else "")
+        found.append((palette[at], DASHES[(rest.index(tuple(key[1:])) + at // 10) % len(DASHES)]))
+    return found
+
+
 def finish(job: Job, figure: Figure, axes: Sequence[Axes], *, title: str = "") -> None:
     """The title above, the notes below, and on the right of the data the legend, where there is one."""
     figure.suptitle(job.plot.title or job.plot.name, fontweight="bold")
@@ -117,8 +128,8 @@ def name_of(parts: Sequence[str]) -> str:
     return f"\u200b{text}" if text.startswith("_") else text
 
 
-def image(figure: Figure, kind: str) -> bytes:
+def image(figure: Figure, plot: Plot) -> bytes:
     """The picture as a file, without the moment it was made at."""
     file = io.BytesIO()
-    figure.savefig(file, format=kind, dpi=DPI, metadata=_METADATA[kind])
+    figure.savefig(file, format=plot.format, dpi=plot.dpi, metadata=_METADATA[plot.format])
     return file.getvalue()

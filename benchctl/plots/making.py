@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from benchctl.analysis.frames import Source, read, sources
 from benchctl.config.model import Plot, slug
 from benchctl.errors import BenchctlError, PlotError, UsageError
-from benchctl.plots import boxplot, histogram, time_series
+from benchctl.plots import boxplot, curves, histogram, time_series
 from benchctl.plots.canvas import Job, image, styled
 from benchctl.runs.record import PlotRecord, RunRecord, TrialRecord
 from benchctl.runs.store import Folder
@@ -108,7 +108,7 @@ class _Making:
         found, data = self._read[plot.source]
         job = _job(plot, found, data)
         with styled():
-            picture = image(_draw(job, found), plot.format)
+            picture = image(_draw(job, found), plot)
         kept_as = fill(plot.kept_as, names)
         kept_as = kept_as if PurePosixPath(kept_as).suffix else f"{kept_as}.{plot.format}"
         about = _sidecar(job, found)
@@ -133,6 +133,8 @@ def _draw(job: Job, found: Sequence[Source]) -> Any:
         return time_series.draw(job)
     if job.plot.type == "histogram":
         return histogram.draw(job)
+    if job.plot.type in ("ecdf", "percentiles"):
+        return curves.draw(job)
     types = {column.name: column.type for column in found[0].schema.columns}
     return boxplot.draw(job, next((name for name in job.plot.x if types[name] == "timestamp"), None))
 

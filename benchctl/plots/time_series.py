@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchctl.analysis.aggregate import QUANTILES, Series, fitting_window, split, windows
+from benchctl.analysis.aggregate import COUNTING, QUANTILES, Series, fitting_window, split, windows
 from benchctl.errors import PlotError
-from benchctl.plots.canvas import DASHES, Job, colours, finish, name_of, panels
+from benchctl.plots.canvas import Job, finish, looks, name_of, panels
 from benchctl.units import format_duration
 
 SCALES = ((300.0, 1.0, "s"), (3 * 3600.0, 60.0, "min"), (float("inf"), 3600.0, "h"))
+COUNTED = {"count": "rows per window", "rate": "rows per second"}
+MOST_POINTS = 20_000
 MARKED = 60  # so few points are worth a mark each
 GAP = 1.5  # windows without rows break the line
 
@@ -26,17 +28,21 @@ def draw(job: Job) -> Figure:
     span_s = float(elapsed.max() - elapsed.min())
     dimensions = ["run", "case", "trial", "host", *([job.groups] if job.groups else [])]
     series = split(job.data, dimensions)
-    window_s = fitting_window(span_s or 1.0, len(job.data) // len(series), how)
+    window_s = job.plot.window_s or fitting_window(span_s or 1.0, len(job.data) // len(series), how)
+    if span_s / window_s > MOST_POINTS:
+        raise PlotError(
+            f"a window of {format_duration(window_s)} makes more than {MOST_POINTS:,} points; give a longer one"
+        )
     job.settings |= {"aggregation": how, "window_s": window_s}
     by_unit: dict[str | None, list[str]] = {}
-    for name in job.plot.y:
+    for name in job.plot.y[:1] if how in COUNTING else job.plot.y:  # rows are the same, whichever column is looked at
         by_unit.setdefault(job.data.attrs.get("units", {}).get(name), []).append(name)
     figure, axes = panels(len(by_unit))
     scale = next((by, unit) for limit, by, unit in SCALES if span_s <= limit)
     lines = _Lines(job, series, dimensions, window_s=window_s, how=how, scale_s=scale[0])
     for each, names in zip(axes, by_unit.values(), strict=True):
         lines.draw(each, names)
-        each.set_ylabel(job.label(names[0]) if len(names) == 1 else _unit_label(job, names))
+        each.set_ylabel(COUNTED.get(how) or (job.label(names[0]) if len(names) == 1 else _unit_label(job, names)))
     axes[-1].set_xlabel(f"time since {_begin(job)} ({scale[1]})")
     job.notes.append(f"{how} per {format_duration(window_s)} of {len(job.data):,} rows")
     lines.note_small_windows()
@@ -67,17 +73,10 @@ class _Lines:
         self._needed = round(1 / (1 - QUANTILES[how])) if how in ("p95", "p99") else 0
 
     def draw(self, axes: Any, names: list[str]) -> None:
-        keys = [(*self._named(one), name if len(names) > 1 else "") for one in self._series for name in names]
-        of_colour = [next((part for part in key if part), "") for key in keys]
-        order = list(dict.fromkeys(of_colour))
-        palette = colours(len(order))
-        dashes: dict[str, list[tuple[str, ...]]] = {}
         pairs = [(one, name) for one in self._series for name in names]
-        for key, colour, (one, name) in zip(keys, of_colour, pairs, strict=True):
-            alike = dashes.setdefault(colour, [])
-            dash = DASHES[(len(alike) + order.index(colour) // 10) % len(DASHES)]
-            alike.append(key)
-            self._line(axes, one, name, label=name_of(key), colour=palette[order.index(colour)], dash=dash)
+        keys = [[*self._named(one), *([name] if len(names) > 1 else [])] for one, name in pairs]
+        for (one, name), key, (colour, dash) in zip(pairs, keys, looks(keys), strict=True):
+            self._line(axes, one, name, label=name_of(key), colour=colour, dash=dash)
         axes.margins(x=0.02)
         low, high = axes.get_ylim()
         if low > 0 and low < 0.6 * high:
