@@ -8,23 +8,37 @@ Importing this module loads nothing heavy; each function loads what it needs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchctl.errors import BenchctlError, ConfigError
+from benchctl.errors import BenchctlError, ConfigError, UsageError
 
 if TYPE_CHECKING:
-    from benchctl.config.model import Benchmark
+    from pandas import DataFrame
+
+    from benchctl.config.model import Benchmark, Output, Plot
     from benchctl.events import Listener
     from benchctl.hosts.files.transfer import Copied
     from benchctl.plan import Plan
-    from benchctl.runs.record import RunRecord
+    from benchctl.runs.record import DataRecord, OutputRecord, PlotRecord, RunRecord, TrialRecord
     from benchctl.runs.store import Store
+    from benchctl.workflow.evaluation import Draw
 
 __version__ = "0.1.0"
 
-__all__ = ["BenchctlError", "ConfigError", "compile_plan", "copy", "find", "load", "results_directory", "run"]
+__all__ = [
+    "BenchctlError",
+    "ConfigError",
+    "compile_plan",
+    "copy",
+    "find",
+    "frame",
+    "load",
+    "plot",
+    "results_directory",
+    "run",
+]
 
 
 def load(path: str | Path | None = None, *, overrides: Mapping[str, str] | None = None) -> Benchmark:
@@ -57,18 +71,20 @@ def run(  # noqa: PLR0913 - one keyword for each thing that one may want to chan
     note: str = "",
     timeout_s: float | None = None,
     overrides: Mapping[str, str] | None = None,
+    draws: bool = True,
     listeners: Sequence[Listener] = (),
 ) -> RunRecord:
     """Run a benchmark and keep it; the record says how it went, also when it failed.
 
     results: the results directory, by default BENCHCTL_RESULTS or the benchmark's output_dir.
     skip, only: names of stages. env: variables for every command. timeout_s: after so long the run is stopped as by
-    Ctrl-C, and has failed. overrides: the `vars` that `load` was given,
-    for the record. listeners: called with every Event as it happens, from any thread.
+    Ctrl-C, and has failed. overrides: the `vars` that `load` was given, for the record. draws: whether its plots are
+    drawn. listeners: called with every Event as it happens, from any thread.
     Raises UsageError when nothing could be started.
     """
     from benchctl import given
     from benchctl.runs.store import Store
+    from benchctl.workflow.evaluation import Evaluation, nothing_drawn
     from benchctl.workflow.run import RunOptions, execute
 
     variables, hearing = given.variables(env or {}), given.listeners(listeners)
@@ -76,7 +92,7 @@ def run(  # noqa: PLR0913 - one keyword for each thing that one may want to chan
     given.encodable("\n".join([benchmark.text, *benchmark.vars.values()]))
     plan = compile_plan(benchmark, skip=skip, only=only)
     recorded: dict[str, Any] = {"set": settings, "env": sorted(variables), "skip": list(skip)}
-    recorded |= {"only_stage": list(only), "timeout_s": timeout_s}
+    recorded |= {"only_stage": list(only), "timeout_s": timeout_s, "no_plots": not draws}
     options = RunOptions(
         env=variables,
         tags=given.texts(tags, "tags"),
@@ -85,7 +101,79 @@ def run(  # noqa: PLR0913 - one keyword for each thing that one may want to chan
         shows_output=bool(hearing),
         recorded=recorded,
     )
-    return execute(plan, Store(results_directory(benchmark, results)), options, hearing)
+    evaluation = Evaluation(_check, _draws(benchmark.plots) if draws and benchmark.plots else nothing_drawn)
+    return execute(plan, Store(results_directory(benchmark, results)), options, hearing, evaluation=evaluation)
+
+
+def _check(output: Output, record: OutputRecord, folder: Path) -> DataRecord:
+    from benchctl.analysis.checking import check  # loads pandas, which a run without a data_schema does not need
+    from benchctl.runs.record import DataRecord
+
+    try:
+        return check(output, record, folder)
+    except Exception as error:  # what came home is kept, whatever its check dies of
+        reason = f"it could not be checked: benchctl made a mistake of its own: {type(error).__name__}: {error}"
+        return DataRecord(status="flagged", reason=reason)
+
+
+def _draws(plots: Sequence[Plot]) -> Draw:
+    def draw(run: RunRecord, trial: TrialRecord) -> Iterator[PlotRecord]:
+        from benchctl.plots.making import of_trial  # loads matplotlib and seaborn, which takes seconds
+
+        yield from of_trial(plots, run, trial)
+
+    return draw
+
+
+def plot(
+    runs: str | RunRecord | Sequence[str | RunRecord],
+    names: str | Sequence[str] = (),
+    *,
+    directory: str | Path | None = None,
+    config: str | Path | None = None,
+    results: str | Path | None = None,
+) -> list[PlotRecord]:
+    """Draw plots from the kept files of one run, or of several in one picture each; how each went, and its path.
+
+    names: of the config's plots; none for all. config: another file than the one kept with the first run.
+    directory: where to, by default the trial's own, as at the end of a run; for several runs the first one's `plots`.
+    Raises ConfigError, RunNotFound, RunUnreadable, UsageError.
+    """
+    from benchctl import given
+    from benchctl.config.loader import load_plots
+    from benchctl.plots.making import draw
+
+    records = _records(runs, results)
+    settings = {str(name): str(value) for name, value in (records[0].options.get("set") or {}).items()}
+    plots = load_plots(config or records[0].path / "config.yaml", {} if config else settings)
+    wanted = given.texts([names] if isinstance(names, str) else names, "names")
+    return list(draw(plots, wanted, records, Path(directory) if directory else None))
+
+
+def frame(
+    runs: str | RunRecord | Sequence[str | RunRecord], output: str, *, results: str | Path | None = None
+) -> DataFrame:
+    """The good rows of a CSV output in one run or several, as one long typed pandas frame.
+
+    runs: records, or names as for `find`. Columns: run, case, trial, host, elapsed_s (seconds since the trial began, by
+    the controller's clock; only where a column is a timestamp), then the file's own, in the units they were declared in
+    (`frame.attrs["units"]`). A timestamp is an aware UTC datetime, a declared string a category; columns that were not
+    declared are typed by pandas, and one that is called like ours is `file.NAME`. Raises DataError, RunNotFound,
+    RunUnreadable.
+    """
+    from benchctl.analysis.frames import frame as read_frame
+
+    return read_frame(_records(runs, results), output)
+
+
+def _records(runs: str | RunRecord | Sequence[str | RunRecord], results: str | Path | None) -> list[RunRecord]:
+    from benchctl.runs.record import RunRecord
+
+    listed = [runs] if isinstance(runs, (str, RunRecord)) else list(runs)
+    if not listed:
+        raise UsageError("no run was named; name one or more, such as latest")
+    found = [one if isinstance(one, RunRecord) else find(one, results=results) for one in listed]
+    return list({record.uid: record for record in found}.values())
 
 
 def copy(source: str, target: str, *, config: str | Path | None = None, listeners: Sequence[Listener] = ()) -> Copied:

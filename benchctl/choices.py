@@ -31,6 +31,7 @@ class Choices:
     tags: Sequence[str] = ()
     note: str = ""
     timeout: str | None = None  # a duration
+    no_plots: bool = False
     results: str | None = None
 
     def load(self) -> Benchmark:
@@ -54,6 +55,7 @@ class Choices:
             note=self.note,
             timeout_s=limit(self.timeout),
             overrides=pairs(self.settings, "--set"),
+            draws=not self.no_plots,
             listeners=listeners,
         )
 
@@ -86,15 +88,6 @@ class Watching:
         while not self._over.wait(TICK_S):
             if self._progress:
                 self._progress.tick()
-
-
-def tell_what_is_not_done(benchmark: Benchmark) -> None:
-    """Say on stderr which parts of a config this version leaves out."""
-    from benchctl.reports.text import count
-
-    if benchmark.plots and sys.stderr:
-        plots, are = count(len(benchmark.plots), "plot"), "is" if len(benchmark.plots) == 1 else "are"
-        print(f"note: {plots} of the config {are} not drawn: this version draws none yet", file=sys.stderr)
 
 
 def pairs(texts: Sequence[str], option: str) -> dict[str, str]:

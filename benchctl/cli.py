@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 import click
 
 from benchctl import __version__
-from benchctl.choices import Choices, Watching, environment, tell_what_is_not_done
+from benchctl.choices import Choices, Watching, environment
 from benchctl.console import (
     Wanted,
     fail,
@@ -40,7 +40,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 GROUPS = {
     "Begin": ("init", "validate"),
     "Run": ("run",),
-    "Look at runs": ("list", "show", "logs"),
+    "Look at runs": ("list", "show", "logs", "plot"),
     "Move files": ("copy",),
 }
 EXIT_CODES = """\b
@@ -194,6 +194,7 @@ def cli() -> None:
 @click.option("--tag", "tags", metavar="TAG", multiple=True, help="A tag for the run. Repeatable.")
 @click.option("--note", default="", metavar="TEXT", help="A note for the run.")
 @click.option("--timeout", metavar="DURATION", help="Stop the run, as Ctrl-C does, after so long: 90s, 2h.")
+@click.option("--no-plots", is_flag=True, help="Draw no plots; `benchctl plot` can draw them later.")
 @click.option("-n", "--dry-run", is_flag=True, help="Print what would be done; connect to nothing, keep nothing.")
 @click.option("-v", "--verbose", is_flag=True, help="Print the stages' output also where there is no terminal.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
@@ -213,17 +214,15 @@ def run(dry_run: bool, verbose: bool, quiet: bool, as_json: bool, **given: Any) 
         return
     with kept_stdout() if as_json else nullcontext(), Watching(quiet=quiet, verbose=verbose) as listeners:
         record = choices.run(benchmark, listeners)
-    finish(benchmark, record, as_json=as_json, quiet=quiet)
+    finish(record, as_json=as_json, quiet=quiet)
 
 
-def finish(benchmark: Benchmark, record: RunRecord, *, as_json: bool, quiet: bool) -> NoReturn:
+def finish(record: RunRecord, *, as_json: bool, quiet: bool) -> NoReturn:
     """The last words of `run`, and its exit code; that one counts, also when nobody listens any more."""
     from benchctl.reports.failure import failure_text
     from benchctl.reports.run_page import run_json
 
     try:
-        if not quiet:
-            tell_what_is_not_done(benchmark)
         if quiet and record.error:
             click.echo(failure_text(record.error, run_id=record.id, kept=record.path), err=True)
         if as_json:
@@ -243,7 +242,6 @@ def show_plan(choices: Choices, benchmark: Benchmark, *, as_json: bool) -> None:
     with kept_stdout():
         plan = benchctl.compile_plan(benchmark, skip=choices.skip, only=choices.only)
     warn(benchmark)
-    tell_what_is_not_done(benchmark)
     if as_json:
         print_json(plan_json(plan, environment(choices.env)))
     else:
@@ -310,6 +308,38 @@ def logs(run: str, stage: str | None, follows: bool, results: str | None) -> Non
     directory = find_run(run, results)
     for line in follow(directory, stage) if follows else log_lines(directory, stage):
         say(line)
+
+
+@cli.command(
+    short_help="Draw plots from the files that runs keep.",
+    epilog="Example: benchctl plot run-001 run-002 --name latency",
+)
+@click.argument("runs", metavar="RUN...", nargs=-1)
+@click.option("--name", "names", metavar="PLOT", multiple=True, help="Only this plot of the config. Repeatable.")
+@click.option("-o", "--output", "directory", type=click.Path(), metavar="DIRECTORY", help="Where the pictures go.")
+@click.option("--config", type=click.Path(), metavar="FILE", help="Plots of this file instead of the run's own.")
+@results_option
+@json_option
+def plot(runs: Sequence[str], *, as_json: bool, results: str | None, **given: Any) -> None:
+    """Draw the plots of the config that a RUN was made with, or of FILE. Several runs are drawn in one picture each.
+
+    RUN: run-012, 12, latest (the default), latest~1, its uid, or the path of its directory. The pictures go where the
+    run has them, or into DIRECTORY.
+    """
+    import benchctl
+    from benchctl.runs.record import load
+
+    records = [load(find_run(run, results)) for run in runs or ["latest"]]
+    drawn = benchctl.plot(records, given["names"], directory=given["directory"], config=given["config"])
+    missing = [one for one in drawn if one.status != "drawn"]
+    if as_json:
+        print_json({"schema": "benchctl/plots@1", "plots": [one.to_json() for one in drawn]})
+    for one in drawn:
+        if one.status == "drawn" and not as_json:
+            say(str(one.path))
+    for one in missing:
+        click.echo(f"plot {one.name!r} was not drawn: {one.reason}", err=True)
+    sys.exit(INCOMPLETE if missing else 0)
 
 
 @cli.command(

@@ -16,6 +16,8 @@
     │   └── BackgroundDied                 a background stage ended before its trial did
     ├── RunTimeout                      1  the whole run took longer than its --timeout
     ├── OutputError                     1  an output could not be brought home
+    ├── DataError                       1  a collected file does not hold what its data_schema says
+    ├── PlotError                       3  a plot could not be drawn
     ├── RunNotFound                     6  no such run
     ├── RunUnreadable                   6  a run is there, but its record can't be read
     └── Interrupted                   130  Ctrl-C, SIGTERM or SIGHUP (130, 143, 129)
@@ -136,6 +138,18 @@ class OutputError(BenchctlError):
     """An output could not be brought home."""
 
     exit_code = 1
+
+
+class DataError(BenchctlError):
+    """A collected file does not hold what its data_schema says."""
+
+    exit_code = 1
+
+
+class PlotError(BenchctlError):
+    """A plot could not be drawn; its run is kept all the same."""
+
+    exit_code = 3
 
 
 class RunNotFound(BenchctlError):

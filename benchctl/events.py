@@ -25,6 +25,8 @@ OUTPUT_COLLECTED = (
     "output_collected"  # output, stage, host, remote_path, path, bytes, sha256, files, retries, duration_s
 )
 OUTPUT_MISSED = "output_missed"  # output, stage, host, optional, reason
+OUTPUT_CHECKED = "output_checked"  # output, stage, host, status, rows, bad_rows, reason, duration_s
+PLOT_DRAWN = "plot_drawn"  # name, status (drawn | failed), path, reason, duration_s
 STOPPING = "stopping"  # text
 WARNING = "warning"  # text
 TRIAL_FINISHED = "trial_finished"  # case, trial, status, duration_s, flags[], error{}

@@ -19,7 +19,7 @@ from typing import Any
 from invoke import Collection, Context, Exit, Task
 
 import benchctl
-from benchctl.choices import Choices, Watching, tell_what_is_not_done
+from benchctl.choices import Choices, Watching
 from benchctl.config.model import Benchmark
 from benchctl.errors import BenchctlError
 
@@ -43,7 +43,7 @@ class BenchmarkTask(Task[Any]):
 
 
 def collection(config: str | Path) -> Collection:
-    """The tasks of one benchmark: run, list, show, and one per stage under `stages`.
+    """The tasks of one benchmark: run, list, show, plot, and one per stage under `stages`.
 
     config: relative to the file that calls this, or to the current directory where no file does. A config with
     problems ends `inv` with those.
@@ -52,7 +52,7 @@ def collection(config: str | Path) -> Collection:
     path = (Path(caller).resolve().parent if caller else Path.cwd()) / config
     with _ending_inv():
         benchmark = benchctl.load(path)
-    made = Collection(_run_task(path), _list_task(benchmark), _show_task(benchmark))
+    made = Collection(_run_task(path), _list_task(benchmark), _show_task(benchmark), _plot_task(benchmark))
     made.add_collection(_stages(path, benchmark), name="stages")
     return made
 
@@ -121,12 +121,26 @@ def _show_task(benchmark: Benchmark) -> BenchmarkTask:
     )
 
 
+def _plot_task(benchmark: Benchmark) -> BenchmarkTask:
+    def plot(context: Context, run: str = "latest", name: Sequence[str] = ()) -> None:
+        """Draw the plots of the config from a kept run."""
+        with _ending_inv():
+            records = [benchctl.find(one, results=benchctl.results_directory(benchmark)) for one in run.split(",")]
+            drawn = benchctl.plot(records, name, config=benchmark.path)
+        for one in drawn:
+            print(one.path or f"{one.name}: not drawn: {one.reason}")
+        if any(one.status != "drawn" for one in drawn):
+            raise Exit(code=3)
+
+    options = {"run": "a run as for show, or several with commas between", "name": "only this plot; repeatable"}
+    return BenchmarkTask(plot, name="plot", iterable=["name"], help=options)
+
+
 def _run(choices: Choices) -> None:
     with _ending_inv():
         benchmark = choices.load()
         with Watching(quiet=False, verbose=False) as listeners:
             record = choices.run(benchmark, listeners)
-        tell_what_is_not_done(benchmark)
     if record.exit_code:
         raise Exit(code=record.exit_code)
 

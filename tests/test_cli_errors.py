@@ -32,7 +32,7 @@ PROBLEMS = [
     [
         (
             "rnu",
-            "benchctl: there is no command 'rnu'. Commands: run, list, show, logs, validate, init, copy. "
+            "benchctl: there is no command 'rnu'. Commands: run, list, show, logs, plot, validate, init, copy. "
             "Did you mean 'run'?",
             "benchctl --help",
         ),

@@ -391,13 +391,6 @@ def test_a_dry_run_shows_given_variables_and_where_copies_go(tmp_path: Path) -> 
     assert "secret" not in text
 
 
-def test_a_dry_run_says_what_is_not_drawn(tmp_path: Path) -> None:
-    schema = SMALL.replace("greeting.txt}]", "greeting.txt, data_schema: {a: {type: float}}}]")
-    config_in(tmp_path, schema + "plots: [{name: p, source: greeting, type: histogram, y: a}]\n")
-    said = "note: 1 plot of the config is not drawn: this version draws none yet\n"
-    assert benchctl_in(tmp_path, "run", "-n").err == said
-
-
 def test_a_dry_run_shows_no_secret(tmp_path: Path) -> None:
     text = "hosts: {db: {ip: 127.0.0.1, username: '${NAME_OF_MINE}', password: '${NAME_OF_MINE}'}}\n" + SMALL
     config_in(tmp_path, text.replace("{{vars.word}}", "{{hosts.db.username}}"))

@@ -97,10 +97,30 @@ plots: {name: p, source: o, type: histogram, y: v}
 
 
 @pytest.mark.parametrize("key", ["on_bad_rows", "delimiter", "min_rows"])
-def test_later_key_of_an_output_is_refused_not_ignored(tmp_path: Path, key: str) -> None:
-    output = {"name": "o", "remote_path": "o.csv", key: "1"}
-    expected = [f"stages[0].outputs[0].{key}: '{key}' is not supported yet; remove it"]
+def test_key_about_rows_needs_a_data_schema(tmp_path: Path, key: str) -> None:
+    value = {"on_bad_rows": "fail", "delimiter": ";", "min_rows": "5"}[key]
+    output = {"name": "o", "remote_path": "o.csv", key: value}
+    expected = [f"stages[0].outputs[0].{key}: '{key}' means nothing without a data_schema; add one"]
     assert complaints(tmp_path, with_stage(outputs=[output])) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("on_bad_rows", "skip", "must be flag, fail or ignore, not 'skip'"),
+        ("delimiter", "ab", 'must be one character such as ",", ";" or "|", or tab, not \'ab\''),
+        ("min_rows", "-1", "must be a whole number from 0 to 1000000000000000, not '-1'"),
+    ],
+)
+def test_wrong_key_about_rows_is_told(tmp_path: Path, key: str, value: str, message: str) -> None:
+    output = {"name": "o", "remote_path": "o.csv", "data_schema": {"v": {"type": "float"}}, key: value}
+    assert complaints(tmp_path, with_stage(outputs=[output])) == [f"stages[0].outputs[0].{key}: {message}"]
+
+
+def test_delimiter_may_be_called_tab(tmp_path: Path) -> None:
+    output = {"name": "o", "remote_path": "o.csv", "data_schema": {"v": {"type": "float"}}, "delimiter": "tab"}
+    (tmp_path / "config.yaml").write_text(with_stage(outputs=[output]))
+    assert load(tmp_path / "config.yaml").stages[0].outputs[0].delimiter == "\t"
 
 
 def test_misspelled_key_is_told_with_the_right_one_and_nothing_else(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ LAYERS = {  # what may be imported at run time from where; itself always
     "config": BASE,
     "hosts": ("config", *BASE),
     "runs": ("", "errors", "events", "template", "units"),  # of benchctl itself its version
+    "analysis": ("runs", "config", *BASE),
+    "plots": ("analysis", "runs", "config", *BASE),
     "project_task": ("config", "hosts", *BASE),
     "plan": ("config", "hosts", "project_task", *BASE),
     "workflow": ("plan", "project_task", "runs", "hosts", "config", *BASE),
@@ -29,7 +31,18 @@ LAYERS = {  # what may be imported at run time from where; itself always
     "reports": ("runs", "config", *BASE),
     "scaffold": ("errors",),
     "given": ("names", "errors"),  # checks of the API and the front ends
-    "": ("given", "plan", "workflow", "copying", "reports", "runs", "config", *BASE),  # benchctl/__init__.py, the API
+    "": (
+        "given",
+        "plan",
+        "workflow",
+        "plots",
+        "analysis",
+        "copying",
+        "reports",
+        "runs",
+        "config",
+        *BASE,
+    ),  # benchctl/__init__.py, the API
     "choices": ("", "given", "reports", "errors", "units"),  # shared by the front ends
     "console": ("errors",),
     "cli": ("", "choices", "console", "scaffold", "reports", "runs", "config", *BASE),
@@ -43,6 +56,10 @@ OWNERS = {  # library: who alone imports it
     "fabric": ("hosts", "plan"),  # the plan names Fabric's Config, which it makes once for all connections
     "invoke": ("hosts", "plan", "project_task", "tasks"),  # stages are Invoke tasks; `tasks` is a front end for inv
     "click": ("cli", "console"),
+    "numpy": ("analysis", "plots"),  # plots hand over what they draw in its arrays
+    "pandas": ("analysis",),
+    "matplotlib": ("plots",),
+    "seaborn": ("plots",),
 }
 
 

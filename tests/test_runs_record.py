@@ -31,6 +31,7 @@ SUMMARY: dict[str, Any] = {
     "finished": "2026-11-24T01:49:52.923456Z",
     "duration_s": 9.8,
     "metrics": {"p99": 4.1},
+    "plots": [{"name": "over-time", "status": "drawn", "path": "plots/a.png", "reason": None, "duration_s": 0.2}],
     "flags": [],
     "error": None,
 }
@@ -76,6 +77,16 @@ OUTPUT: dict[str, Any] = {
     "status": "collected",
     "reason": None,
     "duration_s": 0.1,
+    "data": {
+        "status": "flagged",
+        "reason": "1 of 3 rows is left out",
+        "rows": 2,
+        "bad_rows": 1,
+        "delimiter": ",",
+        "problems": ["lat.csv:4: latency: 'x' is not a float"],
+        "remarks": [],
+        "columns": {"latency": {"type": "float", "unit": "ms", "count": 2, "summary": {"min": 1.0, "max": 2.0}}},
+    },
 }
 PLACE: dict[str, Any] = {
     "status": "succeeded",

@@ -69,6 +69,9 @@ def test_the_sample_project_measures_commits_here(sample: Path, journal: str) ->
     measured = rows(run / "latency.csv")
     assert len(measured) == 50
     assert {row["journal"] for row in measured} == {journal}
+    assert outputs(run)["latency"]["data"]["rows"] == 50
+    drawn = {"plots/over-time.png", "plots/distribution.png", "plots/by-operation.png"}
+    assert {plot["path"] for plot in trial(run)["plots"] if plot["status"] == "drawn"} == drawn
     assert outputs(run)["latency"]["sha256"] == sha256(run / "latency.csv")
     assert {stage["name"]: stage["status"] for stage in trial(run)["stages"]} == dict.fromkeys(
         ("setup-db", "start-app", "load", "tidy-up"), "succeeded"

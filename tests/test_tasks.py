@@ -63,7 +63,8 @@ def test_inv_lists_the_benchmark_and_its_stages_beside_the_projects_own_tasks(pr
     ended = inv(project, "--list")
     assert ended.code == 0
     names = [line.split()[0] for line in ended.out.splitlines()[2:] if line.strip()]
-    assert names == ["hello", "bench.list", "bench.run", "bench.show", "bench.stages.greet", "bench.stages.part"]
+    ours = ["list", "plot", "run", "show", "stages.greet", "stages.part"]
+    assert names == ["hello", *(f"bench.{name}" for name in ours)]
 
 
 def test_inv_run_runs_the_benchmark_and_keeps_it(project: Path) -> None:
@@ -90,16 +91,17 @@ def test_inv_run_runs_the_benchmark_and_keeps_it(project: Path) -> None:
     assert stages(project) == {"greet": "succeeded", "part": "skipped"}
 
 
-def test_inv_says_what_is_not_drawn(project: Path) -> None:
-    schema = SMALL.replace("greeting.txt}]", "greeting.txt, data_schema: {a: {type: float}}}]")
-    config_in(project, schema + "plots: [{name: p, source: greeting, type: histogram, y: a}]\n")
-    ended = inv(project, "bench.run")
-    assert ended.err.splitlines()[-1] == "note: 1 plot of the config is not drawn: this version draws none yet"
+def test_inv_draws_the_plots_of_a_kept_run(project: Path) -> None:
+    schema = SMALL.replace("greeting.txt}]", "greeting.txt, min_rows: 0, data_schema: {hello: {type: float}}}]")
+    config_in(project, schema + "plots: [{name: p, source: greeting, type: histogram, y: hello}]\n")
+    assert inv(project, "bench.run").code == 3
+    ended = inv(project, "bench.plot")
+    assert (ended.code, ended.out) == (3, "p: not drawn: there are no rows to draw\n")
 
 
 def test_a_collection_made_where_there_is_no_file_looks_in_the_current_directory(project: Path) -> None:
     code = "import benchctl.tasks as t; print(sorted(t.collection('config.yaml').task_names))"
-    assert python_in(project, code).out == "['list', 'run', 'show', 'stages.greet', 'stages.part']\n"
+    assert python_in(project, code).out == "['list', 'plot', 'run', 'show', 'stages.greet', 'stages.part']\n"
 
 
 def test_inv_of_one_stage_is_a_run_of_that_stage_alone(project: Path) -> None:

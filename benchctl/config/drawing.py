@@ -53,9 +53,9 @@ class _Plot:
         if self.references.document.is_bad(self.plot.at("x"), self.plot.at("y")):
             return
         if all("type" in self.columns[name] for axis in ("x", "y") for name in self._names(axis)):
-            {"time_series": self._time_series, "histogram": self._histogram, "boxplot": self._boxplot}[
-                self.plot["type"]
-            ]()
+            kinds = {"time_series": self._time_series, "boxplot": self._boxplot}
+            kinds.get(self.plot["type"], self._distribution)()
+            self._check_companions()
 
     def _names(self, axis: str, *types: str) -> list[str]:
         names: tuple[str, ...] = self.plot.get(axis, ())
@@ -84,19 +84,33 @@ class _Plot:
         self._check_numbers("y")
         self._note_unused("timestamp", "string")
 
-    def _histogram(self) -> None:
+    def _check_companions(self) -> None:
+        """The keys that mean something for some types only."""
+        kind, how = self.plot["type"], self.plot.get("aggregation")
+        if how in ("count", "rate") and kind != "time_series":
+            self._problem("aggregation", f"{how} is of rows in a window of time, and a {kind} has none")
+        elif how and kind in ("ecdf", "percentiles"):
+            self._problem("aggregation", f"'aggregation' means nothing for {kind}, which shows all of them; remove it")
+        if "window" in self.plot and not (self._names("x", "timestamp") and kind in ("time_series", "boxplot")):
+            self._problem("window", "'window' means nothing without a timestamp on x of a time_series or boxplot")
+
+    def _distribution(self) -> None:
         if self._names("y"):
             self._check_numbers("y")
             self._note_unused("string")
         elif self._names("x"):
             self._check_values_on_x()
         else:
-            self._problem("y", f"a histogram needs at least one y{self._candidates('integer', 'float')}")
+            self._problem("y", f"{self._a_kind} needs at least one y{self._candidates('integer', 'float')}")
+
+    @property
+    def _a_kind(self) -> str:
+        return {"ecdf": "an ecdf", "percentiles": "a percentiles plot"}.get(self.plot["type"], "a histogram")
 
     def _check_values_on_x(self) -> None:
         """Without y the numbers on x are the values, and a string there still groups."""
         if not self._names("x", "integer", "float"):
-            self._problem("x", f"a histogram needs a number on x or y{self._candidates('integer', 'float')}")
+            self._problem("x", f"{self._a_kind} needs a number on x or y{self._candidates('integer', 'float')}")
         self._note_unused("integer", "float", "string")
 
     def _boxplot(self) -> None:

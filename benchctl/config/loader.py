@@ -54,6 +54,24 @@ def load(path: str | Path | None = None, *, overrides: Mapping[str, str] | None 
     return _benchmark(document, draft, absolute, warnings)
 
 
+def load_plots(path: str | Path, overrides: Mapping[str, str]) -> tuple[Plot, ...]:
+    """The plots of a config file alone, also of one kept with a run, whose hosts and scripts may be gone.
+
+    Raises ConfigError with the problems of its plots and of the outputs they are made of.
+    """
+    absolute = Path(os.path.abspath(os.path.expanduser(path)))
+    document = read(absolute, str(path), schema.LISTS)
+    draft = schema.draft(document)
+    draft.variables.update({name: value for name, value in overrides.items() if name in draft.variables})
+    references.check_plots_alone(document, draft, absolute.parent)
+    about_plots = [p for p in document.problems if p.path.startswith("plots") or ".data_schema" in p.path or not p.path]
+    document.problems[:] = about_plots
+    if about_plots:
+        document.raise_problems()
+    variables = {f"vars.{name}": value for name, value in draft.variables.items()}
+    return tuple(_plot(document, plot, variables) for plot in draft.plots)
+
+
 def _default_path() -> str:
     for name in DEFAULT_NAMES:
         if Path(name).exists():
@@ -171,6 +189,8 @@ def _data_schema(data_schema: Item) -> DataSchema:
 
 def _plot(document: Document, plot: Item, variables: Mapping[str, str]) -> Plot:
     values = dict(plot.values)
+    if "window" in values:
+        values["window_s"] = values.pop("window")
     if "export_path" in values:
         values["export_path"] = os.path.expanduser(fill_known(values["export_path"], variables))
         suffix = PurePosixPath(values["export_path"]).suffix.lower().removeprefix(".")

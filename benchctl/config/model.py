@@ -96,6 +96,9 @@ class Output:
     data_schema: DataSchema | None = None
     optional: bool = False
     collect: Literal["end", "now"] = "end"
+    on_bad_rows: Literal["flag", "fail", "ignore"] = "flag"
+    delimiter: str = ","
+    min_rows: int = 1
     line: int = 0
 
     @property
@@ -170,11 +173,13 @@ class Plot:
 
     name: str
     source: str
-    type: Literal["time_series", "histogram", "boxplot"]
+    type: Literal["time_series", "histogram", "boxplot", "ecdf", "percentiles"]
     title: str | None = None
     x: tuple[str, ...] = ()
     y: tuple[str, ...] = ()
     aggregation: str | None = None
+    window_s: float | None = None  # None: chosen by the data
+    dpi: int = 150
     format: Literal["png", "svg", "pdf"] = "png"
     export_path: str | None = None
     line: int = 0

@@ -36,6 +36,11 @@ def check(document: Document, draft: Draft, directory: Path) -> list[str]:
     return references.warnings
 
 
+def check_plots_alone(document: Document, draft: Draft, directory: Path) -> None:
+    """Note what is wrong with the plots, wherever the rest of the file is used or not."""
+    check_plots(References(document, draft, directory))
+
+
 def _check_hosts(references: References) -> None:
     for alias, host in references.draft.hosts.items():
         if "gateway" in host:

@@ -23,7 +23,9 @@ from benchctl.config.values import (
     as_is,
     boolean,
     command,
+    delimiter,
     duration,
+    duration_or_auto,
     duration_or_none,
     host_key,
     integer,
@@ -215,7 +217,9 @@ OUTPUT = Noun(
             Optional("data_schema"): as_is,
             Optional("optional"): boolean,
             Optional("collect"): one_of("end", "now"),
-            **_each(not_yet, "on_bad_rows", "delimiter", "min_rows"),
+            Optional("on_bad_rows"): one_of("flag", "fail", "ignore"),
+            Optional("delimiter"): delimiter,
+            Optional("min_rows"): integer(0, 10**15),
         }
     ),
 )
@@ -232,13 +236,15 @@ PLOT = Noun(
             Required("name"): text,
             Optional("title"): text,
             Required("source"): text,
-            Required("type"): one_of("time_series", "histogram", "boxplot", later=("ecdf", "percentiles")),
+            Required("type"): one_of("time_series", "histogram", "boxplot", "ecdf", "percentiles"),
             Optional("x"): list_of(text),
             Optional("y"): list_of(text),
-            Optional("aggregation"): one_of("avg", "median", "p95", "p99", later=("min", "max", "count", "rate")),
+            Optional("aggregation"): one_of("avg", "median", "p95", "p99", "min", "max", "count", "rate"),
+            Optional("window"): duration_or_auto,
+            Optional("dpi"): integer(50, 600),
             Optional("format"): one_of("png", "svg", "pdf"),
             Optional("export_path"): text,
-            **_each(not_yet, "window", "group_by", "palette", "style", "dpi", "width", "height"),
+            **_each(not_yet, "group_by", "palette", "style", "width", "height"),
         }
     ),
 )
@@ -395,6 +401,10 @@ class _Reader:
         output = self.item(OUTPUT, value, place)
         if "data_schema" in output:
             output.values["data_schema"] = self._data_schema(output["data_schema"], output.at("data_schema"))
+        elif not self.document.is_bad(output.at("data_schema")):
+            for key in ("on_bad_rows", "delimiter", "min_rows"):
+                if key in output:
+                    self.document.problem(output.at(key), f"{key!r} means nothing without a data_schema; add one")
         return output
 
     def _data_schema(self, value: Any, place: Place) -> Item:

@@ -73,6 +73,16 @@ def boolean(value: Any) -> bool:
     raise Invalid(f"must be true or false, not {shown(text(value))}")
 
 
+def delimiter(value: Any) -> str:
+    """What stands between the cells of a CSV file: one character, or `tab`."""
+    found = any_text(value)
+    if found in ("tab", "\\t"):
+        return "\t"
+    if len(found) == 1 and found.isascii() and not found.isalnum() and found not in "\"'\r\n\0+-.":
+        return found
+    raise Invalid(f'must be one character such as ",", ";" or "|", or tab, not {shown(found)}')
+
+
 def duration(value: Any) -> float:
     """Seconds, more than none."""
     try:
@@ -88,13 +98,15 @@ def duration_or_none(value: Any) -> float | None:
     return None if text(value) == "none" else duration(value)
 
 
-def one_of(*choices: str, later: tuple[str, ...] = ()) -> Check:
+def duration_or_auto(value: Any) -> float | None:
+    return None if text(value) == "auto" else duration(value)
+
+
+def one_of(*choices: str) -> Check:
     def check(value: Any) -> str:
         found = text(value)
         if found in choices:
             return found
-        if found in later:
-            raise Invalid(f"{found!r} is not supported yet; use {_either(choices)}")
         raise Invalid(f"must be {_either(choices)}, not {shown(found)}.{did_you_mean(found, choices)}".rstrip("."))
 
     return check

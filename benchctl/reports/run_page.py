@@ -8,9 +8,10 @@ from typing import Any
 from benchctl.reports import text
 from benchctl.reports.failure import failure_text
 from benchctl.reports.text import clean, count, duration, pairs, size, table
-from benchctl.runs.record import HostRecord, RunRecord, StageOnHost, StageRecord, TrialRecord
+from benchctl.runs.record import ColumnRecord, HostRecord, RunRecord, StageOnHost, StageRecord, TrialRecord
 
 SHOWN_DIGITS = 12
+SHOWN_SUMMARY = ("min", "mean", "std", "p50", "p90", "p95", "p99", "max")
 
 
 def run_text(record: RunRecord) -> str:
@@ -145,6 +146,9 @@ def _trial_parts(record: RunRecord, trial: TrialRecord) -> list[list[str]]:
     of = f" of trial {trial.trial}" if len(record.trials) > 1 else ""
     of += f" of case {clean(trial.case)}" if trial.case else ""
     parts = [_section(f"Stages{of}", _stages(trial)), _section(f"Outputs{of}", _outputs(trial))]
+    parts.append(_section(f"Columns{of}", _columns(trial)))
+    parts.append(_section(f"Plots{of}", [f"    {clean(plot.path)}" for plot in trial.plots if plot.path]))
+    parts.append(_section(f"Flags{of}", [f"    {clean(flag)}" for flag in trial.flags]))
     if not record.error and trial.error:
         parts.append(failure_text(trial.error).split("\n"))
     return parts
@@ -196,6 +200,7 @@ def _outputs(trial: TrialRecord) -> list[str]:
             clean(host),
             clean(output.path or output.remote_path) + ("/" if output.files else ""),
             f"{count(len(output.files), 'file')}, {size(output.bytes)}" if output.files else size(output.bytes),
+            f"{output.data.rows:,}" if output.data else "",
             clean(output.sha256 or "")[:SHOWN_DIGITS],
             "" if output.status == "collected" else clean(": ".join(filter(None, (output.status, output.reason)))),
         )
@@ -203,5 +208,27 @@ def _outputs(trial: TrialRecord) -> list[str]:
         for host, place in stage.hosts.items()
         for output in place.outputs
     ]
-    head = ("output", "host", "file", "size", "sha256", "")
+    head = ("output", "host", "file", "size", "rows", "sha256", "")
     return table(head, rows, indent="    ") if rows else []
+
+
+def _columns(trial: TrialRecord) -> list[str]:
+    """The numbers of every output with a data_schema."""
+    rows = [
+        (*map(clean, (output.name, host, name)), *_numbers(column), clean(column.unit or ""))
+        for stage in trial.stages
+        for host, place in stage.hosts.items()
+        for output in place.outputs
+        for name, column in (output.data.columns if output.data else {}).items()
+        if column.type in ("integer", "float") and column.count
+    ]
+    return table(("output", "host", "column", *SHOWN_SUMMARY, "unit"), rows, indent="    ") if rows else []
+
+
+def _numbers(column: ColumnRecord) -> list[str]:
+    return [_short(column.summary.get(key)) for key in SHOWN_SUMMARY]
+
+
+def _short(value: object) -> str:
+    number = _number(value)
+    return "" if number is None else f"{number:.4g}" if abs(number) < 1e6 else f"{number:.3e}"

@@ -192,6 +192,18 @@ class Story:
         text += f" ({reason})" if reason else ""
         return Sentence(text + (", but optional" if optional else ""), "odd" if optional else "bad")
 
+    def _output_checked(self, event: Event) -> Sentence | None:
+        status = _get(event, "status")
+        if status == "good":
+            return None
+        text = f"output {_get(event, 'output')} from {_get(event, 'host')}: {_get(event, 'reason')}"
+        return Sentence(text, "bad" if status == "failed" else "odd")
+
+    def _plot_drawn(self, event: Event) -> Sentence:
+        if event.data.get("status") == "drawn":
+            return Sentence(f"plot {_get(event, 'name')}: {_get(event, 'path')}{_in(event)}", "good")
+        return Sentence(f"plot {_get(event, 'name')}: not drawn ({_get(event, 'reason')})", "odd")
+
     def _warning(self, event: Event) -> Sentence:
         return Sentence(f"warning: {_get(event, 'text')}", "odd")
 
@@ -251,6 +263,8 @@ _TELLERS: dict[str, Callable[[Story, Event], Sentence | None]] = {
     events.BACKGROUND_ENDED: Story._background_ended,
     events.OUTPUT_COLLECTED: Story._output_collected,
     events.OUTPUT_MISSED: Story._output_missed,
+    events.OUTPUT_CHECKED: Story._output_checked,
+    events.PLOT_DRAWN: Story._plot_drawn,
     events.WARNING: Story._warning,
     events.TRIAL_FINISHED: Story._trial_finished,
     events.STOPPING: Story._stopping,

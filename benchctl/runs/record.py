@@ -190,6 +190,49 @@ class FileRecord(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ColumnRecord(Record):
+    """A declared column: its type, its unit, and of its good rows the count and the `summary`: min and max, and of a
+    number also mean, std and p50 to p99, in the column's unit.
+    """
+
+    type: str = _name("")
+    unit: str | None = _key(str)
+    count: int = _key(int, 0)
+    summary: Mapping[str, Any] = _object(plain=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataRecord(Record):
+    """What a check found in an output with a data_schema: good | flagged | failed, and why.
+
+    rows: the good ones. problems: the first of what is wrong, each with its file and line. remarks: what is odd only.
+    """
+
+    status: str = _name("good")
+    reason: str | None = _key(str)
+    rows: int = _key(int, 0)
+    bad_rows: int = _key(int, 0)
+    delimiter: str = _name(",")
+    problems: tuple[str, ...] = _texts()
+    remarks: tuple[str, ...] = _texts()
+    columns: Mapping[str, ColumnRecord] = _records_by_name(ColumnRecord)
+
+
+_DATA: dict[str, Read] = {"read": DataRecord.from_json, "write": lambda data: data and data.to_json()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlotRecord(Record):
+    """A plot of a trial: drawn | failed, and why. `path` is in the trial's directory."""
+
+    name: str = _name("")
+    status: str = _name("")
+    path: str | None = _name()
+    reason: str | None = _key(str)
+    duration_s: float | None = _key(_number)
+
+
+@dataclass(frozen=True, kw_only=True)
 class OutputRecord(Record):
     """A file or folder brought home, or missed: collected | missing | failed. `path` is in the trial's.
 
@@ -207,6 +250,7 @@ class OutputRecord(Record):
     status: str = _name("")
     reason: str | None = _key(str)
     duration_s: float | None = _key(_number)
+    data: DataRecord | None = field(default=None, metadata=_DATA)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,6 +307,7 @@ class TrialRecord(Record):
     finished: datetime | None = field(default=None, metadata=_TIME)
     duration_s: float | None = _key(_number)
     metrics: Mapping[str, Any] = _object()
+    plots: tuple[PlotRecord, ...] = _records(PlotRecord)
     flags: tuple[str, ...] = _texts()
     error: Failure | None = field(default=None, metadata=_FAILURE)
     stages: tuple[StageRecord, ...] = _records(StageRecord)

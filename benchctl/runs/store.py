@@ -73,11 +73,15 @@ class Folder:
 
     def save_text(self, name: str, text: str) -> Path:
         """Replace `name` by `text` in one step; folders on the way are made."""
+        return self.save_bytes(name, text.encode("utf-8", "replace"))
+
+    def save_bytes(self, name: str, content: bytes) -> Path:
+        """Replace `name` in one step; folders on the way are made."""
         path = self.inside(name)
         scratch = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
         try:
             make_directory(path.parent, below=self.path)
-            _write_synced(scratch, text.encode("utf-8", "replace"))
+            _write_synced(scratch, content)
             os.replace(scratch, path)
         except OSError as error:
             with contextlib.suppress(OSError):

@@ -18,10 +18,11 @@ from benchctl.names import Circumstances
 from benchctl.plan import Plan
 from benchctl.redact import Redactor
 from benchctl.runs import facts
-from benchctl.runs.record import Failure, HostRecord, RunRecord
+from benchctl.runs.record import Failure, HostRecord, PlotRecord, RunRecord
 from benchctl.runs.store import NotWritten, RunDirectory, Store, removed
 from benchctl.workflow import failures
 from benchctl.workflow.announcer import Announcer
+from benchctl.workflow.evaluation import Check, Draw, Evaluation
 from benchctl.workflow.outputs import Collector
 from benchctl.workflow.reserve import Reserve
 from benchctl.workflow.side_by_side import for_at_most
@@ -30,6 +31,7 @@ from benchctl.workflow.surroundings import Surroundings
 from benchctl.workflow.trial import TrialRun
 
 CLOSE_S = 2.0
+NO_EVALUATION = Evaluation()
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,14 @@ class RunOptions:
     recorded: Mapping[str, Any] = field(default_factory=dict)  # the options as given, for the record
 
 
-def execute(plan: Plan, store: Store, options: RunOptions, listeners: Sequence[Listener] = ()) -> RunRecord:
+def execute(
+    plan: Plan,
+    store: Store,
+    options: RunOptions,
+    listeners: Sequence[Listener] = (),
+    *,
+    evaluation: Evaluation = NO_EVALUATION,
+) -> RunRecord:
     """Run a plan and keep everything about it. A failed run is a record too; only what prevents keeping
     one is raised.
     """
@@ -59,7 +68,7 @@ def execute(plan: Plan, store: Store, options: RunOptions, listeners: Sequence[L
             run.begin()
         try:
             run.connect_hosts()
-            run.run_trials()
+            run.run_trials(evaluation.check)
         except (BenchctlError, StopAtOnce) as error:
             run.fail(error)
         except Exception as error:
@@ -68,6 +77,7 @@ def execute(plan: Plan, store: Store, options: RunOptions, listeners: Sequence[L
             run.end()
             raise
         run.close_hosts()
+        run.draw_plots(evaluation.draw)
         return run.end()
 
 
@@ -149,7 +159,7 @@ class _Run:
                 self.stopping.wait(None)
         self._raise_unreachable([one.error for one in connecting if one.error])
 
-    def run_trials(self) -> None:
+    def run_trials(self, check: Check) -> None:
         """Without cases and repeats there is one trial, in the run's own directory."""
         plan = self._plan
         around = Surroundings(
@@ -169,6 +179,7 @@ class _Run:
             stopping=self.stopping,
             redactor=self._redactor,
             shows_output=self._options.shows_output,
+            check=check,
         )
         record = TrialRun(around, Collector(self._directory.path, self._announce), ".").run()
         self._record = replace(
@@ -201,6 +212,28 @@ class _Run:
     def close_hosts(self) -> None:
         """Let go of all hosts at once; one that does not answer any more is not waited for long."""
         for_at_most(CLOSE_S, [host.close for host in self._plan.hosts.values()])
+
+    def draw_plots(self, draw: Draw) -> None:
+        """The plots of every trial. One that can't be drawn leaves the run incomplete, and never fails it."""
+        with contextlib.suppress(StopAtOnce), self.stopping.ends_at_once():
+            for position in range(len(self._record.trials)):
+                self._draw_plots_of(position, draw)
+
+    def _draw_plots_of(self, position: int, draw: Draw) -> None:
+        trial, plots = self._record.trials[position], list[PlotRecord]()
+        drawing = draw(self._record, trial)
+        while self._is_in_place and not self.stopping.is_asked and (plot := next(drawing, None)):
+            plots.append(plot)
+            self._announce(events.PLOT_DRAWN, **plot.to_json())
+        if not plots or not self._is_in_place:
+            return
+        missing = tuple(f"plot '{plot.name}' was not drawn: {plot.reason}" for plot in plots if plot.status != "drawn")
+        status = "incomplete" if missing and trial.status == "succeeded" else trial.status
+        trial = replace(trial, plots=tuple(plots), flags=(*trial.flags, *missing), status=status)
+        trials = (*self._record.trials[:position], trial, *self._record.trials[position + 1 :])
+        run_status = "incomplete" if missing and self._record.status == "succeeded" else self._record.status
+        self._record = replace(self._record, trials=trials, status=run_status)
+        self._directory.folder(trial.directory).write_json("trial.json", trial.to_json())
 
     def end(self) -> RunRecord:
         if self._announce.failure:

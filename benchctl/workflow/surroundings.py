@@ -10,6 +10,7 @@ from benchctl.plan import Plan
 from benchctl.redact import Redactor
 from benchctl.runs.store import Folder, RunDirectory
 from benchctl.workflow.announcer import Announcer
+from benchctl.workflow.evaluation import Check, not_checked
 from benchctl.workflow.stopping import Stopping
 
 
@@ -25,6 +26,7 @@ class Surroundings:
     stopping: Stopping
     redactor: Redactor
     shows_output: bool
+    check: Check = not_checked
 
     def raise_if_stopped(self) -> None:
         """Raise Interrupted when Ctrl-C or its like was asked for, and say what happens then."""

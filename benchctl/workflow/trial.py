@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from functools import partial
 
 from benchctl import events
-from benchctl.errors import BenchctlError, HostError, Interrupted, LinkLost, OutputError, StageError
+from benchctl.config.model import Output
+from benchctl.errors import BenchctlError, DataError, HostError, Interrupted, LinkLost, OutputError, StageError
 from benchctl.hosts.commands.shell import ShellBroken
 from benchctl.runs.record import Failure, OutputRecord, StageRecord, TrialRecord
 from benchctl.workflow import failures
@@ -171,6 +172,7 @@ class TrialRun:
             for one in run.stop():
                 self._unconfirmed(one)
         self._collect_all()
+        self._check_data()
         self._check_outputs()
         self._check_tolerated()
         self._tidy_up()
@@ -317,6 +319,37 @@ class TrialRun:
                 elif record.status != "collected":
                     kind = "output" if one.stage.continue_on_error else "optional output"
                     self._incomplete(f"{kind} '{record.name}': {record.reason}")
+
+    def _check_data(self) -> None:
+        """Whether what came home holds what its data_schema says."""
+        for one in self._on_hosts:
+            declared = {output.name: output for output in one.stage.outputs if output.data_schema}
+            for i, record in enumerate(one.outputs):
+                if record.status == "collected" and record.name in declared:
+                    one.outputs[i] = self._with_data(one, declared[record.name], record)
+
+    def _with_data(self, one: HostRun, output: Output, record: OutputRecord) -> OutputRecord:
+        began = time.monotonic()
+        data = self._around.check(output, record, self._around.folder.path)
+        for text in data.remarks:
+            self._around.announce(events.WARNING, text=text)
+        self._around.announce(
+            events.OUTPUT_CHECKED,
+            output=output.name,
+            stage=one.stage.name,
+            host=one.host.alias,
+            status=data.status,
+            rows=data.rows,
+            bad_rows=data.bad_rows,
+            reason=data.reason,
+            duration_s=time.monotonic() - began,
+        )
+        text = f"output '{output.name}' of stage '{one.stage.name}' on {one.host.alias}: {data.reason}"
+        if data.status == "failed":
+            self._fail(DataError(text), of=one)
+        elif data.status == "flagged":
+            self._incomplete(text)
+        return replace(record, data=data)
 
     def _check_tolerated(self) -> None:
         """A failure that the trial went on past is still one that the run must not hide."""

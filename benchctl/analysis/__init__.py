@@ -1,0 +1,1 @@
+"""Collected files as numbers. This package alone imports pandas and numpy; see docs/data.md."""

@@ -1,0 +1,168 @@
+"""A file as blocks of whole lines, whatever it was compressed by, and what its header says."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from benchctl.config.model import Column
+from benchctl.errors import DataError
+from benchctl.runs.store import open_file
+from benchctl.template import did_you_mean
+
+BLOCK_BYTES = 8 << 20
+HEADER_BYTES = 1 << 20
+LONGEST_QUOTE = 1 << 20  # a quoted cell with line breaks that is longer was never closed
+SHOWN_COLUMNS = 12
+BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class Header:
+    """The names of a file's columns in its order, and where each declared one is among them."""
+
+    names: tuple[str, ...]
+    positions: tuple[int, ...]  # of the declared columns
+    lines: int  # how many lines come before the first row
+    remarks: tuple[str, ...] = ()
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """The file's own bytes. Raises DataError for one that can't be read, or by no means known here."""
+    try:
+        with open_file(path) as raw:
+            start = raw.read(4)
+            raw.seek(0)
+            if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+                raise DataError(f"{path.name}: it is UTF-16; only UTF-8 is read")
+            if start == b"\x28\xb5\x2f\xfd":
+                raise DataError(
+                    f"{path.name}: it is compressed with zstd, which is not read; write it plain or as gzip"
+                )
+            if start[:2] == b"\x1f\x8b":
+                with gzip.open(raw) as plain:
+                    yield cast(BinaryIO, plain)
+            else:
+                yield raw
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path.name}: its gzip data is damaged or ends in the middle: {error}") from error
+    except OSError as error:
+        raise DataError(f"{path.name}: {error.strerror or error}") from error
+
+
+def read_header(stream: BinaryIO, name: str, columns: Sequence[Column], delimiter: str) -> tuple[Header, bytes]:
+    """The header, and the bytes read beyond it. Raises DataError when it lacks a declared column."""
+    start = stream.read(HEADER_BYTES).removeprefix(BOM)
+    lines = 0
+    while match := re.match(rb"[^\S\r\n]*(?:\r\n|\n|\r)", start):
+        start, lines = start[match.end() :], lines + 1
+    if not start.strip():
+        raise DataError(f"{name}: it is empty")
+    end = re.search(rb"\r\n|\n|\r", start)
+    line = start[: end.start()] if end else start
+    cells = next(csv.reader([line.decode("utf-8", "replace")], delimiter=delimiter))
+    names = tuple(cell.strip() for cell in cells)
+    positions, remarks = _positions(name, names, columns, delimiter)
+    return Header(names, positions, lines + 1, remarks), start[end.end() :] if end else b""
+
+
+def _positions(
+    name: str, names: tuple[str, ...], columns: Sequence[Column], delimiter: str
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    found, remarks = [], []
+    missing = []
+    for column in columns:
+        exact = [i for i, given in enumerate(names) if given == column.name.strip()]
+        alike = exact or [i for i, given in enumerate(names) if given.lower() == column.name.strip().lower()]
+        if len(alike) > 1:
+            raise DataError(f"{name}:1: column {column.name!r} is there {len(alike)} times")
+        if not alike:
+            missing.append(column.name)
+            continue
+        if not exact:
+            remarks.append(f"{name}: its column {names[alike[0]]!r} is taken for {column.name!r}")
+        found.append(alike[0])
+    if missing:
+        raise DataError(f"{name}:1: {_missing(missing, names, delimiter)}")
+    return tuple(found), tuple(remarks)
+
+
+def _missing(missing: Sequence[str], names: tuple[str, ...], delimiter: str) -> str:
+    listed = ", ".join(map(repr, missing))
+    there = ", ".join(names[:SHOWN_COLUMNS]) + (", ..." if len(names) > SHOWN_COLUMNS else "")
+    sentence = f"there is no column {listed}. Columns: {there}"
+    other = next((c for c in ";\t|," if c != delimiter and len(names) == 1 and c in names[0]), None)
+    if other:
+        shown = "tab" if other == "\t" else other
+        return (
+            f'{sentence}. Is its delimiter "{shown}"? It is read with "{"tab" if delimiter == chr(9) else delimiter}"'
+        )
+    if all(re.fullmatch(r"[+-]?[0-9.]+|", cell) for cell in names):
+        return f"{sentence}. Has it no header line?"
+    return sentence + (f".{did_you_mean(missing[0], names)}" if did_you_mean(missing[0], names) else "")
+
+
+def read_blocks(stream: BinaryIO, start: bytes) -> Iterator[tuple[bytes, bool]]:
+    """Blocks of whole lines, and whether each ends in the middle of one, as only the last can.
+
+    A line break inside quotes is none. start: what was read already.
+    """
+    rest = start
+    while True:
+        data = rest + stream.read(BLOCK_BYTES - len(rest) if len(rest) < BLOCK_BYTES else BLOCK_BYTES)
+        if len(data) == len(rest):
+            break
+        data, rest = _cut(data, stream)
+        if data:
+            yield data, False
+    if rest.strip():
+        yield rest if rest.endswith(b"\n") else rest + b"\n", not rest.endswith((b"\n", b"\r"))
+
+
+def _cut(data: bytes, stream: BinaryIO) -> tuple[bytes, bytes]:
+    """The whole lines of some data, and the rest."""
+    at = data.rfind(b"\n") + 1
+    whole, rest = data[:at], data[at:]
+    if whole.count(b'"') % 2 == 0:
+        return whole, rest
+    rest += stream.read(LONGEST_QUOTE)
+    odd, end = True, 0
+    for match in re.finditer(rb'["\n]', rest):
+        if match[0] == b'"':
+            odd = not odd
+        elif not odd:
+            end = match.end()
+            break
+    return whole + rest[:end], rest[end:]
+
+
+def text_rows(data: bytes, delimiter: str) -> Iterator[tuple[int, list[str], bool]]:
+    """Each row of a block: its first line counted from 0, its cells, and whether a quote in it was never closed.
+
+    Bytes that are not UTF-8 become surrogates. Blank lines are left out.
+    """
+    lines = list(io.StringIO(data.decode("utf-8", "surrogateescape")))
+    at = 0
+    while at < len(lines):
+        reader = csv.reader(lines[at:], delimiter=delimiter)
+        begun = at
+        for cells in reader:
+            line, at = at, begun + reader.line_num
+            runs_on = at - line > 1 or (cells and cells[-1].endswith("\n"))
+            if runs_on and "".join(lines[line:at]).count('"') % 2:
+                yield line, cells, True
+                at = line + 1
+                break
+            if len(cells) > 1 or (cells and cells[0].strip()):
+                yield line, cells, False
+        else:
+            return

@@ -1,0 +1,78 @@
+"""Whether a collected output holds what its data_schema says, and what is in it in a few numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchctl.analysis.summary import Summaries
+from benchctl.analysis.table import MOST_PROBLEMS, Layout, read_table
+from benchctl.config.model import Column, DataSchema, Output
+from benchctl.errors import DataError
+from benchctl.runs.record import DataRecord, OutputRecord
+
+
+def files_of(record: OutputRecord, folder: Path) -> list[Path]:
+    """The files of a collected output; `folder` is the trial's."""
+    path = folder / (record.path or "")
+    return [path / file.path for file in record.files] or [path]
+
+
+def check(output: Output, record: OutputRecord, folder: Path) -> DataRecord:
+    """What was found in a collected output, all its files together; a verdict is in there, nothing is raised."""
+    schema = output.data_schema
+    assert schema is not None
+    layout = Layout(schema.columns, output.delimiter)
+    summaries = Summaries(schema.columns, folder)
+    rows = bad_rows = 0
+    problems: list[str] = []
+    remarks: list[str] = []
+    broken: list[str] = []
+    for path in files_of(record, folder):
+        table = None
+        try:
+            with read_table(path, layout) as table:
+                for block in table.blocks:
+                    summaries.add(block.values, block.rows)
+                    rows += block.rows
+        except DataError as error:
+            broken.append(error.message)
+        if table:
+            bad_rows += table.bad_rows
+            problems += table.problems
+            remarks += table.remarks
+    few = f"there {'is' if rows == 1 else 'are'} {_rows(rows, 'row')}; min_rows is {output.min_rows}"
+    too_few = [few] if not broken and rows < output.min_rows else []
+    return DataRecord(
+        delimiter=output.delimiter,
+        rows=rows,
+        bad_rows=bad_rows,
+        problems=(*broken, *problems[: MOST_PROBLEMS - len(broken)], *too_few),
+        remarks=tuple(remarks),
+        status=_status(output, bad_rows=bad_rows, is_broken=bool(broken or too_few)),
+        reason="; ".join(_reasons(rows, bad_rows, broken=broken, problems=problems) + too_few) or None,
+        columns=summaries.records(),
+    )
+
+
+def _status(output: Output, *, bad_rows: int, is_broken: bool) -> str:
+    if not is_broken and (not bad_rows or output.on_bad_rows == "ignore"):
+        return "good"
+    return "failed" if output.on_bad_rows == "fail" else "flagged"
+
+
+def _reasons(rows: int, bad_rows: int, *, broken: list[str], problems: list[str]) -> list[str]:
+    """The sentence that says it all, with the first thing that is wrong; none where nothing is."""
+    if broken or not bad_rows:
+        return broken[:1]
+    of = f"{bad_rows:,} of {_rows(rows + bad_rows, 'row')} {'is' if bad_rows == 1 else 'are'} left out"
+    return [f"{of}: {problems[0]}" + (", ..." if bad_rows > 1 else "")]
+
+
+def _rows(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def schema_of(data: DataRecord) -> DataSchema:
+    """The data_schema that a kept output was checked by."""
+    columns = [Column(name, column.type, column.unit) for name, column in data.columns.items()]  # type: ignore[arg-type]
+    return DataSchema("csv", tuple(columns))
