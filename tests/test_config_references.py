@@ -418,8 +418,8 @@ MANY = "benchmark: {name: x}\nhosts: {a: {ip: 10.0.0.1}, b: {ip: 10.0.0.2}}\nsta
         ("{name: s, host: a, hosts: b, command: x}", "stages[0].host: a stage has host or hosts; keep one of them"),
         (
             "{name: s, command: x, background: true, timeout: 2s}",
-            "stages[0].timeout: a stage in the background is not waited for; remove timeout, or add a health_check that "
-            "it is to pass in time",
+            "stages[0].timeout: a stage in the background is not waited for; remove timeout, or add a health_check "
+            "that it is to pass in time",
         ),
         (
             "{name: s, command: x, backoff: 2s}",
