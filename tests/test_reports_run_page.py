@@ -225,6 +225,14 @@ def test_end_of_a_failed_run_has_the_reason_last() -> None:
     assert text == f"run-007 failed after 3m21s\n\n{FAILURE_TEXT}"
 
 
+def test_page_told_by_a_journal_shows_a_folder_with_the_number_of_its_files() -> None:
+    folder = {"name": "o", "path": "o", "bytes": 2000, "status": "collected", "file_count": 2}
+    place = StageOnHost(status="succeeded", outputs=(OutputRecord.from_json(folder),))
+    load = StageRecord(name="load", status="succeeded", hosts={"db": place})
+    record = RunRecord(id="run-001", status="succeeded", trials=(TrialRecord(status="succeeded", stages=(load,)),))
+    assert run_text(record).splitlines()[-1] == "    o       db    o/    2 files, 2.0 kB"
+
+
 def test_page_says_how_far_apart_hosts_began_and_which_attempt_it_was() -> None:
     done = StageOnHost(status="succeeded", exit_code=0, duration_s=1.0)
     load = StageRecord(name="load", status="succeeded", attempt=2, start_skew_s=0.0042, hosts={"a": done, "b": done})

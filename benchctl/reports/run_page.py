@@ -8,7 +8,7 @@ from typing import Any
 from benchctl.reports import text
 from benchctl.reports.failure import failure_text
 from benchctl.reports.text import clean, count, duration, pairs, size, table
-from benchctl.runs.record import HostRecord, RunRecord, StageOnHost, StageRecord, TrialRecord
+from benchctl.runs.record import HostRecord, OutputRecord, RunRecord, StageOnHost, StageRecord, TrialRecord
 
 SHOWN_DIGITS = 12
 
@@ -194,8 +194,8 @@ def _outputs(trial: TrialRecord) -> list[str]:
         (
             clean(output.name),
             clean(host),
-            clean(output.path or output.remote_path) + ("/" if output.files else ""),
-            f"{count(len(output.files), 'file')}, {size(output.bytes)}" if output.files else size(output.bytes),
+            clean(output.path or output.remote_path) + ("/" if output.file_count else ""),
+            _output_size(output),
             clean(output.sha256 or "")[:SHOWN_DIGITS],
             "" if output.status == "collected" else clean(": ".join(filter(None, (output.status, output.reason)))),
         )
@@ -205,3 +205,8 @@ def _outputs(trial: TrialRecord) -> list[str]:
     ]
     head = ("output", "host", "file", "size", "sha256", "")
     return table(head, rows, indent="    ") if rows else []
+
+
+def _output_size(output: OutputRecord) -> str:
+    files = [count(output.file_count, "file")] if output.file_count else []
+    return ", ".join([*files, size(output.bytes)])
