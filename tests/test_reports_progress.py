@@ -189,6 +189,21 @@ def test_good_end_names_the_directory_and_what_is_next(stream: io.StringIO) -> N
     ]
 
 
+@pytest.mark.parametrize("kind", [events.TRIAL_FINISHED, events.RUN_FINISHED])
+def test_incomplete_end_says_why(stream: io.StringIO, kind: str) -> None:
+    progress = PlainProgress(stream)
+    progress(event(*RUN[0]))
+    for finished in (events.TRIAL_FINISHED, events.RUN_FINISHED):
+        flags = {"flags": ["optional output 'o': no such file"]} if finished == kind else {}
+        progress(event(5, finished, {"trial": 1, "status": "incomplete", "duration_s": 5.0} | flags))
+    assert stream.getvalue().splitlines()[1:] == [
+        "[00:05.0] run-014 incomplete after 5.0 s",
+        "    because  optional output 'o': no such file",
+        "    kept     results/run-014",
+        "    next     benchctl show run-014",
+    ]
+
+
 def test_live_progress_keeps_what_finished_and_one_line_of_what_goes_on(stream: io.StringIO) -> None:
     progress = LiveProgress(stream)
     waiting = APP | {"check": "port 8080", "elapsed_s": 1.2, "window_s": 30.0, "last": "connection refused"}

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from benchctl.reports import text
-from benchctl.reports.failure import failure_text
+from benchctl.reports.failure import failure_text, show_command
 from benchctl.reports.text import clean, count, duration, pairs, size, table
-from benchctl.runs.record import HostRecord, OutputRecord, RunRecord, StageOnHost, StageRecord, TrialRecord
+from benchctl.runs.record import Failure, HostRecord, OutputRecord, RunRecord, StageOnHost, StageRecord, TrialRecord
 
 SHOWN_DIGITS = 12
+FAILURES_SHOWN = 5
 
 
 def run_text(record: RunRecord) -> str:
@@ -23,6 +24,7 @@ def run_text(record: RunRecord) -> str:
         *(_trial_parts(record, trial) if trial else []),
         _section("Warnings", [f"    {clean(flag)}" for flag in record.flags]),
     ]
+    parts += _reasons(record, trial) if trial else []
     if record.error:
         parts.append([failure_text(record.error, run_id=record.id, kept=record.path)])
     return "\n\n".join("\n".join(part) for part in parts if part)
@@ -148,6 +150,25 @@ def _trial_parts(record: RunRecord, trial: TrialRecord) -> list[list[str]]:
     if not record.error and trial.error:
         parts.append(failure_text(trial.error).split("\n"))
     return parts
+
+
+def _reasons(record: RunRecord, trial: TrialRecord) -> Iterator[list[str]]:
+    """Why the trial is incomplete, then the failures that did not end it."""
+    title = "Incomplete because" if trial.status == "incomplete" else "Incomplete as well"
+    yield _section(title, [f"    {clean(flag)}" for flag in trial.flags])
+    passed = _passed_failures(trial)
+    for error in passed[:FAILURES_SHOWN]:
+        yield [failure_text(error, run_id=record.id, kept=record.path)]
+    if len(passed) > FAILURES_SHOWN:
+        left_out = count(len(passed) - FAILURES_SHOWN, "failure")
+        yield [f"... and {left_out} more ({show_command(record.id, record.path)} --json)"]
+
+
+def _passed_failures(trial: TrialRecord) -> list[Failure]:
+    """Those of stages that the trial went on past; the one that ended it is told by itself."""
+    ended_by = trial.error.stage if trial.error else None
+    places = [place for stage in trial.stages if stage.name != ended_by for place in stage.hosts.values()]
+    return [place.error for place in places if place.error]
 
 
 def _stages(trial: TrialRecord) -> list[str]:

@@ -64,6 +64,7 @@ class Story:
         self._hosts_of: dict[str, set[str]] = {}
         self._goes_on: set[tuple[str, str]] = set()
         self._together = Together()
+        self._reasons: list[str] = []  # why the trials are incomplete
 
     def tell(self, event: Event) -> Sentence | None:
         """The sentence for an event; None for one that only changes what is going on."""
@@ -121,6 +122,7 @@ class Story:
         return Sentence(f"{_trial(event)} started") if _is_one_of_many(event) else None
 
     def _trial_finished(self, event: Event) -> Sentence | None:
+        self._reasons += _flags(event)
         if not _is_one_of_many(event):
             return None
         status = _get(event, "status")
@@ -208,6 +210,7 @@ class Story:
             duration_s=event.data.get("duration_s"),
             error=_failure(event.data.get("error")),
             kept=self._directory,
+            reasons=(self._reasons or _flags(event)) if status == "incomplete" else (),
         )
         return Sentence(text, _mood(status))
 
@@ -292,6 +295,10 @@ def _failure(error: Any) -> Failure | None:
         return Failure.from_json(error) if error else None
     except RunUnreadable:
         return Failure(message=clean(error))
+
+
+def _flags(event: Event) -> list[str]:
+    return [clean(flag) for flag in event.data.get("flags") or []]
 
 
 def _get(event: Event, key: str) -> str:
