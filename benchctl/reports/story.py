@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -271,6 +271,34 @@ def going_text(going: Going, at: datetime) -> str:
     if going.output_bytes:
         parts.append(f"{size(going.output_bytes)} of output")
     return ", ".join([*parts, going.waiting] if going.waiting else parts)
+
+
+def going_in_short(going: Going, at: datetime) -> str:
+    """`2/5 load on db, running for 1m00s`, or what it waits for."""
+    return f"{going.place} {going.waiting or going_text(going, at)}".strip()
+
+
+def going_together(going: Iterable[Going], at: datetime) -> list[str]:
+    """The same, with one text for all hosts of a stage: `2/5 load on 12 hosts, running for 1m00s`."""
+    by_stage: dict[str, list[Going]] = {}
+    for one in going:
+        by_stage.setdefault(one.stage, []).append(one)
+    return [_going_on_all(of_stage, at) for of_stage in by_stage.values()]
+
+
+def _going_on_all(of_stage: list[Going], at: datetime) -> str:
+    if len(of_stage) == 1:
+        return going_in_short(of_stage[0], at)
+    together = _as_one(of_stage)
+    return f"{together.place} {going_text(together, at)}".strip()
+
+
+def _as_one(of_stage: list[Going]) -> Going:
+    """A stage on all its hosts as if they were one, which waits for what one of them waits for."""
+    first = of_stage[0]
+    started, output_bytes = min(one.started for one in of_stage), sum(one.output_bytes for one in of_stage)
+    waiting = next((one.waiting for one in of_stage if one.waiting), "")
+    return Going(first.stage, f"{len(of_stage)} hosts", started, first.place, output_bytes, waiting)
 
 
 def transfer_text(transfer: Transfer, at: datetime) -> str:
