@@ -251,6 +251,13 @@ def test_run_killed_with_its_last_line_torn_is_interrupted_all_the_same(run: Run
     assert error.message.startswith("benchctl itself was ended between two stages; its last sign is of ")
 
 
+def test_run_whose_clock_was_set_back_took_no_negative_time(run: RunDirectory) -> None:
+    later = (START + timedelta(hours=1)).isoformat()
+    written(run, status="running", writer=facts.writer() | {"start_ticks": 1}, started=later)
+    journalled(run, (events.RUN_STARTED, {}))
+    assert glance(run).duration_s == 0.0
+
+
 def test_run_killed_before_its_journal_began_is_interrupted(run: RunDirectory) -> None:
     written(run, status="running", writer=facts.writer() | {"start_ticks": 1})
     record = glance(run)
