@@ -94,7 +94,8 @@ def test_copy_on_this_machine_needs_no_config(tmp_path: Path) -> None:
         (("out", "config.yaml"), 1, "config.yaml on local is no folder; a folder does not replace it", ""),
         (("out/sub", "out"), 1, "/out on local is there already; a copy does not replace a folder", "remove it first"),
         (("out", "."), 1, "/out on local can't be copied into itself", ""),
-        (("out/a", "none/x"), 1, "No such file or directory", ""),
+        (("out/a", "none/x"), 1, "No such file or directory", "/none on local; make it first"),
+        (("out", "app:/tmp/none/x/"), 1, "No such file or directory", "there is no folder /tmp/none/x on app; make it"),
     ],
 )  # fmt: skip
 def test_what_is_in_the_way_is_said_with_its_cure(

@@ -391,6 +391,38 @@ def test_a_dry_run_shows_given_variables_and_where_copies_go(tmp_path: Path) -> 
     assert "secret" not in text
 
 
+def test_a_dry_run_shows_how_stages_are_tried_again_and_outputs_collected(tmp_path: Path) -> None:
+    stages = """
+  - {name: once, command: "true", scope: run, retries: 1}
+  - name: load
+    command: "true"
+    background: true
+    may_exit: true
+    retries: 3
+    backoff: 500ms
+    outputs: [{name: o, remote_path: o.csv, optional: true, collect: now}, {name: p, remote_path: p.csv}]
+"""
+    config_in(tmp_path, f"benchmark: {{name: x}}\nstages:{stages}")
+    text = benchctl_in(tmp_path, "run", "-n").out
+    assert text.partition("  1  ")[2] == (
+        "once on local\n"
+        "      command  true\n"
+        "      retries  1, after 1s\n"
+        "      scope    the run: once, around all trials\n\n"
+        "  2  load on local\n"
+        "      command   true\n"
+        "      goes on   in the background\n"
+        "      may exit  its end in the background is no failure\n"
+        "      retries   3, after 500ms, then twice as long each time\n"
+        "      outputs   o: o.csv -> o.csv (optional, right after its stage)\n"
+        "                p: p.csv -> p.csv\n"
+    )
+    once, load = benchctl_in(tmp_path, "run", "-n", "--json").json()["stages"]
+    assert (once["scope"], once["may_exit"], once["retries"], once["backoff_s"]) == ("run", False, 1, 1.0)
+    assert (load["scope"], load["may_exit"], load["retries"], load["backoff_s"]) == ("trial", True, 3, 0.5)
+    assert [(output["optional"], output["collect"]) for output in load["outputs"]] == [(True, "now"), (False, "end")]
+
+
 def test_a_dry_run_shows_no_secret(tmp_path: Path) -> None:
     text = "hosts: {db: {ip: 127.0.0.1, username: '${NAME_OF_MINE}', password: '${NAME_OF_MINE}'}}\n" + SMALL
     config_in(tmp_path, text.replace("{{vars.word}}", "{{hosts.db.username}}"))

@@ -560,6 +560,7 @@ def test_name_that_can_not_be_kept_is_refused(any_host: Host, there: Path, home:
     with pytest.raises(OutputError) as caught:
         collect(any_host, str(there / "out"), home / "kept")
     assert caught.value.message == f"{there}/out on {any_host.place} holds {name!r}, a name that is not taken: {flaw}"
+    assert caught.value.hint == "rename it there; an output can also name the files to be taken with a pattern"
     assert left_in(home) == []
 
 
@@ -835,7 +836,7 @@ def test_copy_to_where_no_folder_is_says_so(pair: tuple[Host, Host], there: Path
     assert caught.value.message == (
         f"copying {there}/a from {source.place} to {home}/none/a on {target.place}: No such file or directory"
     )
-    assert caught.value.hint == f"is there room, and may {target.alias}'s user write there?"
+    assert caught.value.hint == f"there is no folder {home}/none on {target.alias}; make it first"
 
 
 def test_copy_to_too_small_a_disk_is_refused_before_a_byte_moves(

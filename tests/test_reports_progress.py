@@ -189,6 +189,21 @@ def test_good_end_names_the_directory_and_what_is_next(stream: io.StringIO) -> N
     ]
 
 
+@pytest.mark.parametrize("kind", [events.TRIAL_FINISHED, events.RUN_FINISHED])
+def test_incomplete_end_says_why(stream: io.StringIO, kind: str) -> None:
+    progress = PlainProgress(stream)
+    progress(event(*RUN[0]))
+    for finished in (events.TRIAL_FINISHED, events.RUN_FINISHED):
+        flags = {"flags": ["optional output 'o': no such file"]} if finished == kind else {}
+        progress(event(5, finished, {"trial": 1, "status": "incomplete", "duration_s": 5.0} | flags))
+    assert stream.getvalue().splitlines()[1:] == [
+        "[00:05.0] run-014 incomplete after 5.0 s",
+        "    because  optional output 'o': no such file",
+        "    kept     results/run-014",
+        "    next     benchctl show run-014",
+    ]
+
+
 def test_live_progress_keeps_what_finished_and_one_line_of_what_goes_on(stream: io.StringIO) -> None:
     progress = LiveProgress(stream)
     waiting = APP | {"check": "port 8080", "elapsed_s": 1.2, "window_s": 30.0, "last": "connection refused"}
@@ -228,6 +243,42 @@ def test_flood_of_output_is_shown_by_its_newest_lines_and_a_count(stream: io.Str
         *(f"load | line {number}" for number in range(1992, 2000)),
         "stage load on db: ok 1.0 s",
     ]
+
+
+def test_flood_of_one_host_hides_no_other_and_a_single_line_is_shown_rather_than_counted(stream: io.StringIO) -> None:
+    progress = LiveProgress(stream)
+    progress(event(*RUN[0]))
+    hosts = [f"h{number}" for number in range(12)]
+    for host in hosts:
+        progress(event(0, events.STAGE_STARTED, {"stage": "w", "host": host, "hosts": 12}))
+    for host in hosts:
+        lines = {"h3": ["a", "b"], "h4": ["c", "d", "e"]}.get(host, ["up"])
+        progress(event(0.01, events.OUTPUT_LINES, {"stage": "w", "host": host, "lines": lines}))
+    progress.close()
+    shown = re.sub(r"\r\x1b\[2K|\d\d:\d\d\.\d  [^\r\n]*", "", stream.getvalue()).splitlines()
+    newest = {"h3": "b", "h4": "e"}
+    assert shown[2:] == [
+        "w.h3 | a",
+        "w.h4 | ... 2 lines not shown: benchctl logs run-014 w",
+        *(f"w.{host} | {newest.get(host, 'up')}" for host in hosts),
+    ]
+
+
+def test_status_of_many_hosts_is_one_text_that_fits(stream: io.StringIO) -> None:
+    progress = LiveProgress(stream)
+    for number in range(12):
+        place = {"stage": "w", "host": f"host-{number}", "hosts": 12, "index": 1, "count": 2}
+        progress(event(0, events.STAGE_STARTED, place))
+    progress.tick(START + timedelta(seconds=3.1))
+    assert stream.getvalue().endswith("\r\x1b[2K00:03.1  1/2 w on 12 hosts, running for 3.1 s")
+
+
+def test_status_of_many_hosts_that_wait_says_what_one_of_them_waits_for(stream: io.StringIO) -> None:
+    progress = LiveProgress(stream)
+    for host in ("host-1", "host-2", "host-3"):
+        progress(event(0, events.STAGE_STARTED, {"stage": "w", "host": host, "index": 1, "count": 2}))
+    progress(event(3.1, events.HEALTH_PROGRESS, {"stage": "w", "host": "host-2", "check": "port 1", "elapsed_s": 3.1}))
+    assert stream.getvalue().endswith("00:03.1  1/2 w on 3 hosts, running for 3.1 s, waiting for port 1 on host-2:...")
 
 
 def test_lines_that_were_never_handed_over_are_counted_too(stream: io.StringIO) -> None:

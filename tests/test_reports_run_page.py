@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -223,6 +224,62 @@ def test_end_of_a_good_run_says_where_it_is_and_what_is_next() -> None:
 def test_end_of_a_failed_run_has_the_reason_last() -> None:
     text = ending_text("run-007", "failed", duration_s=201.0, error=FAILURE, kept="results/run-007")
     assert text == f"run-007 failed after 3m21s\n\n{FAILURE_TEXT}"
+
+
+def test_page_of_an_incomplete_run_says_why_and_what_the_trial_went_on_past() -> None:
+    passed = StageRecord(name="start-db", status="failed", hosts={"db": StageOnHost(status="failed", error=FAILURE)})
+    flags = (f"the trial went on past a failure: {FAILURE.message}", "optional output 'o': no such\x1b[2J file")
+    trial = TrialRecord(status="incomplete", flags=flags, stages=(passed,))
+    record = RunRecord(id="run-007", status="incomplete", trials=(trial,), path=Path("results/run-007"))
+    _, _, end = run_text(record).partition("\n\nIncomplete because\n")
+    assert end == (
+        f"    the trial went on past a failure: {FAILURE.message}\n"
+        f"    optional output 'o': no such file\n\n{FAILURE_TEXT}"
+    )
+
+
+def test_page_of_a_failed_run_tells_the_failure_that_ended_it_once_and_last() -> None:
+    passed = StageOnHost(status="failed", error=replace(FAILURE, stage="warm", message="stage 'warm' failed"))
+    ended = StageOnHost(status="failed", error=FAILURE)
+    stages = (StageRecord(name="warm", hosts={"db": passed}), StageRecord(name="start-db", hosts={"db": ended}))
+    trial = TrialRecord(status="failed", flags=("optional output 'o': no such file",), error=FAILURE, stages=stages)
+    record = replace(RECORD, trials=(trial,), flags=())
+    page = run_text(record)
+    assert "\n\nIncomplete as well\n    optional output 'o': no such file\n\nstage 'warm' failed\n" in page
+    assert page.count(FAILURE.message) == 1
+    assert page.endswith(FAILURE_TEXT)
+
+
+def test_page_tells_five_failures_of_many_and_counts_the_rest() -> None:
+    hosts = {f"h{n}": StageOnHost(status="failed", error=Failure(message=f"failed on h{n}")) for n in range(7)}
+    trial = TrialRecord(status="incomplete", stages=(StageRecord(name="load", status="failed", hosts=hosts),))
+    page = run_text(RunRecord(id="run-007", status="incomplete", trials=(trial,), path=Path("results/run-007")))
+    assert page.count("failed on h") == 5
+    assert page.endswith("\n\n... and 2 failures more (benchctl show run-007 --json)")
+
+
+def test_end_of_an_incomplete_run_gives_five_reasons_and_counts_the_rest() -> None:
+    reasons = [f"optional output 'o{number}': no such file" for number in range(8)]
+    text = ending_text("run-001", "incomplete", duration_s=3.2, error=None, kept="results/run-001", reasons=reasons)
+    assert text == (
+        "run-001 incomplete after 3.2 s\n"
+        "    because  optional output 'o0': no such file\n"
+        "             optional output 'o1': no such file\n"
+        "             optional output 'o2': no such file\n"
+        "             optional output 'o3': no such file\n"
+        "             optional output 'o4': no such file\n"
+        "             ... and 3 more (benchctl show run-001)\n"
+        "    kept     results/run-001\n"
+        "    next     benchctl show run-001"
+    )
+
+
+def test_page_told_by_a_journal_shows_a_folder_with_the_number_of_its_files() -> None:
+    folder = {"name": "o", "path": "o", "bytes": 2000, "status": "collected", "file_count": 2}
+    place = StageOnHost(status="succeeded", outputs=(OutputRecord.from_json(folder),))
+    load = StageRecord(name="load", status="succeeded", hosts={"db": place})
+    record = RunRecord(id="run-001", status="succeeded", trials=(TrialRecord(status="succeeded", stages=(load,)),))
+    assert run_text(record).splitlines()[-1] == "    o       db    o/    2 files, 2.0 kB"
 
 
 def test_page_says_how_far_apart_hosts_began_and_which_attempt_it_was() -> None:

@@ -262,6 +262,13 @@ def test_run_killed_with_its_last_line_torn_is_interrupted_all_the_same(run: Run
     assert error.message.startswith("benchctl itself was ended between two stages; its last sign is of ")
 
 
+def test_run_whose_clock_was_set_back_took_no_negative_time(run: RunDirectory) -> None:
+    later = (START + timedelta(hours=1)).isoformat()
+    written(run, status="running", writer=facts.writer() | {"start_ticks": 1}, started=later)
+    journalled(run, (events.RUN_STARTED, {}))
+    assert glance(run).duration_s == 0.0
+
+
 def test_run_killed_before_its_journal_began_is_interrupted(run: RunDirectory) -> None:
     written(run, status="running", writer=facts.writer() | {"start_ticks": 1})
     record = glance(run)
@@ -319,6 +326,106 @@ def test_run_without_metadata_is_told_by_its_journal(run: RunDirectory) -> None:
     assert place.signal == "SIGTERM"
     assert place.health_check == {"ready": True, "first_passed_s": 1.2, "type": "port", "target": "8080"}
     assert [(output.name, output.status) for output in place.outputs] == [("lat", "collected"), ("opt", "missing")]
+
+
+def test_run_told_by_its_journal_keeps_attempts_order_folders_and_where_its_logs_are(run: RunDirectory) -> None:
+    plan = {"id": "run-001", "uid": "u", "benchmark": "b", "stages": ["load", "check"], "hosts": ["a", "b"]}
+    on_a, on_b = {"stage": "load", "host": "a"}, {"stage": "load", "host": "b"}
+    logs = {"out": "logs/load.a.2.out", "err": "logs/load.a.2.err"}
+    failed = {"status": "failed", "exit_code": 3, "pid": 41, "heard_s": 0.5}
+    good = {"status": "succeeded", "exit_code": 0}
+    journalled(
+        run,
+        (events.RUN_STARTED, plan),
+        (events.STAGE_SKIPPED, {"stage": "tune", "reason": "--skip"}),
+        (events.HOST_CONNECTED, {"host": "b"}),
+        (events.HOST_CONNECTED, {"host": "a"}),
+        (events.TRIAL_STARTED, {"case": None, "trial": 1}),
+        (events.STAGE_STARTED, on_b | {"attempt": 1}),
+        (events.STAGE_STARTED, on_a | {"attempt": 1}),
+        (events.STAGE_FINISHED, on_a | failed),
+        (events.STAGE_FINISHED, on_b | {"status": "interrupted"}),
+        (events.STAGE_RETRIED, {"stage": "load", "attempt": 2, "count": 3, "wait_s": 1.0}),
+        (events.STAGE_STARTED, on_b | {"attempt": 2}),
+        (events.STAGE_STARTED, on_a | {"attempt": 2, "logs": logs}),
+        (events.STAGE_FINISHED, on_b | good | {"pid": 43, "heard_s": 0.25}),
+        (events.STAGE_FINISHED, on_a | good | {"pid": 42, "heard_s": 0.5}),
+        (events.OUTPUT_COLLECTED, on_a | {"output": "o", "path": "a/o", "bytes": 9, "files": 2}),
+        (events.TRIAL_FINISHED, {"case": None, "trial": 1, "status": "incomplete", "flags": ["why"]}),
+        (events.RUN_FINISHED, {"status": "incomplete", "duration_s": 11.0, "error": None}),
+    )
+    record = load(run)
+    assert list(record.hosts) == ["a", "b"]
+    [trial] = record.trials
+    assert (trial.status, trial.flags) == ("incomplete", ("why",))
+    assert [(stage.name, stage.status) for stage in trial.stages] == [
+        ("load", "succeeded"),
+        ("check", "not_started"),
+        ("tune", "skipped"),
+    ]
+    stage = trial.stages[0]
+    assert (stage.attempt, stage.start_skew_s) == (2, 0.25)
+    assert [(host, place.pid) for host, place in stage.hosts.items()] == [("a", 42), ("b", 43)]
+    assert stage.hosts["a"].logs == logs
+    assert [output.file_count for output in stage.hosts["a"].outputs] == [2]
+    [former] = stage.earlier
+    assert (former.attempt, former.status, former.start_skew_s) == (1, "failed", None)
+    assert [(host, place.status) for host, place in former.hosts.items()] == [("a", "failed"), ("b", "interrupted")]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "worst"),
+    [
+        (("interrupted", "failed"), "failed"),
+        (("interrupted", "lost", "timeout"), "timeout"),
+        (("succeeded", "interrupted"), "interrupted"),
+        (("succeeded", "succeeded"), "succeeded"),
+    ],
+)
+def test_stage_told_by_a_journal_is_as_the_worst_of_its_hosts(
+    run: RunDirectory, statuses: tuple[str, ...], worst: str
+) -> None:
+    places = [{"stage": "load", "host": f"h{number}"} for number in range(len(statuses))]
+    ends = [place | {"status": status} for place, status in zip(places, statuses, strict=True)]
+    journalled(
+        run,
+        (events.TRIAL_STARTED, {}),
+        *((events.STAGE_STARTED, place) for place in places),
+        *((events.STAGE_FINISHED, end) for end in ends),
+    )
+    assert [stage.status for stage in load(run).trials[0].stages] == [worst]
+
+
+def test_run_killed_between_two_attempts_says_which_one_was_waited_for(run: RunDirectory) -> None:
+    load_on_db = {"stage": "load", "host": "db"}
+    journalled(
+        run,
+        (events.TRIAL_STARTED, {}),
+        (events.STAGE_STARTED, load_on_db | {"attempt": 1}),
+        (events.STAGE_FINISHED, load_on_db | {"status": "failed", "exit_code": 1}),
+        (events.STAGE_RETRIED, {"stage": "load", "attempt": 2, "count": 3, "wait_s": 60.0}),
+        (events.WARNING, {"text": "the clock of db jumped"}),
+    )
+    record = load(run)
+    assert record.error
+    assert record.error.message == (
+        "benchctl itself was ended while attempt 2 of stage 'load' was waited for; "
+        "its last sign is of 2026-11-24 01:49:47 UTC"
+    )
+    assert (record.error.stage, record.error.host) == ("load", None)
+    [stage] = record.trials[0].stages
+    assert (stage.status, stage.attempt, stage.earlier) == ("failed", 1, ())
+
+
+def test_run_stopped_while_it_waited_did_not_end_in_that_wait(run: RunDirectory) -> None:
+    journalled(
+        run,
+        (events.STAGE_RETRIED, {"stage": "load", "attempt": 2}),
+        (events.STOPPING, {"text": "stopping"}),
+    )
+    error = glance(run).error
+    assert error
+    assert error.message.startswith("benchctl itself was ended between two stages; ")
 
 
 def test_damaged_metadata_of_an_unfinished_run_means_it_was_interrupted(run: RunDirectory) -> None:

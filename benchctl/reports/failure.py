@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchctl.config.peek import output_dir_in
 from benchctl.reports.text import clean, duration, pairs
 from benchctl.runs.record import Failure, shortened
 from benchctl.runs.store import results_root
+
+REASONS_SHOWN = 5
 
 
 def failure_text(error: Failure, *, run_id: str = "", kept: Path | str = "") -> str:
@@ -25,15 +28,39 @@ def failure_text(error: Failure, *, run_id: str = "", kept: Path | str = "") -> 
     return "\n".join([*lines, *pairs(details)])
 
 
-def ending_text(run_id: str, status: str, *, duration_s: float | None, error: Failure | None, kept: Path | str) -> str:
-    """The end of a run: one line for how it went, then why, when something went wrong."""
+def ending_text(
+    run_id: str,
+    status: str,
+    *,
+    duration_s: float | None,
+    error: Failure | None,
+    kept: Path | str,
+    reasons: Sequence[str] = (),
+) -> str:
+    """The end of a run: one line for how it went, then why, when something went wrong.
+
+    reasons: why it is incomplete.
+    """
     after = f" after {duration(duration_s)}" if duration_s is not None else ""
     head = f"{clean(run_id)} {clean(status)}{after}".strip()
     if error:
         return f"{head}\n\n{failure_text(error, run_id=run_id, kept=kept)}"
-    found_by = selector(run_id, kept)
-    details = [("kept", clean(kept)), ("next", f"benchctl show {_word(found_by)}" if found_by else "")]
+    show = show_command(run_id, kept)
+    details = [("because", "\n".join(_first_of(reasons, show))), ("kept", clean(kept)), ("next", show)]
     return "\n".join([head, *pairs(details)])
+
+
+def show_command(run_id: str, kept: Path | str) -> str:
+    """The command that prints a run's page; nothing when nothing names the run."""
+    found_by = selector(run_id, kept)
+    return f"benchctl show {_word(found_by)}" if found_by else ""
+
+
+def _first_of(reasons: Sequence[str], show: str) -> list[str]:
+    """The first reasons, a line each, and where the others are found."""
+    lines = [clean(reason) for reason in reasons[:REASONS_SHOWN]]
+    left_out = len(reasons) - len(lines)
+    return [*lines, f"... and {left_out} more ({show})"] if left_out else lines
 
 
 def _block(text: str) -> str:

@@ -71,7 +71,9 @@ def _stage_json(plan: Plan, stage: Stage, given: Collection[str]) -> dict[str, A
         "cwd": filled(stage.cwd) if stage.cwd else None,
         "timeout_s": stage.timeout_s,
         "background": stage.background,
+        "may_exit": stage.may_exit,
         "retries": stage.retries,
+        "backoff_s": stage.backoff_s,
         "always": stage.always,
         "continue_on_error": stage.continue_on_error,
         "scope": stage.scope,
@@ -82,6 +84,8 @@ def _stage_json(plan: Plan, stage: Stage, given: Collection[str]) -> dict[str, A
                 "remote_path": filled(output.remote_path),
                 "kept_as": filled("{{stage.host}}/" if stage.is_spread else "") + _kept_as(output, filled),
                 "copied_to": filled(output.local_path) if output.local_path and output.is_copied else None,
+                "collect": output.collect,
+                "optional": output.optional,
             }
             for output in stage.outputs
         ],
@@ -128,9 +132,11 @@ def _details(stage: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("cwd", clean(stage["cwd"] or "")),
         ("timeout", format_duration(stage["timeout_s"]) if stage["timeout_s"] else ""),
         ("goes on", "in the background" if stage["background"] else ""),
-        ("retries", str(stage["retries"] or "")),
+        ("may exit", "its end in the background is no failure" if stage["may_exit"] else ""),
+        ("retries", _retries(stage) if stage["retries"] else ""),
         ("runs", "at the end, whatever happened" if stage["always"] else ""),
         ("on error", "the trial goes on" if stage["continue_on_error"] else ""),
+        ("scope", "the run: once, around all trials" if stage["scope"] == "run" else ""),
         ("ready", _ready(stage["health_check"]) if stage["health_check"] else ""),
         ("outputs", "\n".join(_output(output) for output in stage["outputs"])),
     ]
@@ -142,6 +148,11 @@ def _variable(name: str, value: str | None) -> str:
 
 def _block(text: str) -> str:
     return "\n".join(clean(line) for line in text.rstrip("\n").split("\n"))
+
+
+def _retries(stage: Mapping[str, Any]) -> str:
+    doubled = ", then twice as long each time" if stage["retries"] > 1 else ""
+    return f"{stage['retries']}, after {format_duration(stage['backoff_s'])}{doubled}"
 
 
 def _ready(check: Mapping[str, Any]) -> str:
@@ -157,4 +168,7 @@ def _kept_as(output: Output, filled: Callable[[str], str]) -> str:
 
 def _output(output: Mapping[str, Any]) -> str:
     copy = f", and a copy to {output['copied_to']}" if output["copied_to"] else ""
-    return clean(f"{output['name']}: {output['remote_path']} -> {output['kept_as']}{copy}")
+    notes = ["optional"] if output["optional"] else []
+    notes += ["right after its stage"] if output["collect"] == "now" else []
+    noted = f" ({', '.join(notes)})" if notes else ""
+    return clean(f"{output['name']}: {output['remote_path']} -> {output['kept_as']}{copy}{noted}")

@@ -8,17 +8,16 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections import Counter, deque
 from datetime import UTC, datetime
 from typing import TextIO
 
 from benchctl.events import OUTPUT_LINES, RUN_FINISHED, Event
-from benchctl.reports.story import Mood, Sentence, Story, going_text, transfer_text
-from benchctl.reports.text import clean, count, cut, fitted
+from benchctl.reports.newest import NewestLines, Source, not_shown
+from benchctl.reports.story import Mood, Sentence, Story, going_in_short, going_text, going_together, transfer_text
+from benchctl.reports.text import clean, cut, fitted
 
 HEARTBEAT_S = 60.0
 REDRAW_S = 0.1
-LINES_PER_REDRAW = 8
 
 _COLOURS: dict[Mood, str] = {"good": "\x1b[32m", "bad": "\x1b[31m", "odd": "\x1b[33m"}
 _RESET = "\x1b[0m"
@@ -59,6 +58,9 @@ class Progress:
     def _tick(self, now: datetime) -> None:
         raise NotImplementedError
 
+    def _source(self, event: Event) -> Source:
+        return Source(self._story.source(event), self._story.logs_command(event))
+
     def _write(self, text: str) -> None:
         """Write and flush; a stream that is gone ends the showing, not the run."""
         if self._broken:
@@ -87,11 +89,11 @@ class PlainProgress(Progress):
         if sentence:
             self._line(sentence.text, event.at)
         elif event.kind == OUTPUT_LINES and self._verbose:
-            source, left_out = self._story.source(event), event.data.get("left_out")
+            source, left_out = self._source(event), event.data.get("left_out")
             if left_out:
-                self._line(_not_shown(source, left_out, self._story.logs_command(event)), event.at)
+                self._line(not_shown(source, left_out), event.at)
             for line in event.data.get("lines") or []:
-                self._line(f"{source} | {clean(line)}", event.at)
+                self._line(f"{source.name} | {clean(line)}", event.at)
 
     def _line(self, text: str, at: datetime) -> None:
         """The end of a run has several lines: those after the first stand without the time."""
@@ -115,8 +117,7 @@ class LiveProgress(Progress):
         self._colours = not os.environ.get("NO_COLOR")
         self._drawn_at: datetime | None = None
         self._status = ""
-        self._pending: deque[tuple[str, str, str]] = deque(maxlen=LINES_PER_REDRAW)
-        self._left_out: Counter[tuple[str, str]] = Counter()
+        self._newest = NewestLines()
 
     def close(self) -> None:
         with self._lock:
@@ -152,33 +153,31 @@ class LiveProgress(Progress):
         self._status = status
 
     def _take_lines(self, event: Event) -> None:
-        source, where = self._story.source(event), self._story.logs_command(event)
+        source = self._source(event)
         if event.data.get("left_out"):
-            self._left_out[source, where] += event.data["left_out"]
+            self._newest.leave_out(source, event.data["left_out"])
         for line in event.data.get("lines") or []:
-            if len(self._pending) == LINES_PER_REDRAW:
-                self._left_out[self._pending[0][:2]] += 1
-            self._pending.append((source, where, str(line)))
+            self._newest.add(source, str(line))
 
     def _pending_lines(self) -> list[str]:
         """The newest output lines, after a word on those that came too fast to be shown."""
         width = _width(self._stream)
-        lines = [_not_shown(source, number, where) for (source, where), number in self._left_out.items()]
-        lines += [f"{source} | {clean(line)[: 8 * width]}" for source, _, line in self._pending]
-        self._pending.clear()
-        self._left_out.clear()
-        return [cut(line, width) for line in lines]
+        return [cut(line, width) for line in self._newest.take(width)]
 
     def _status_at(self, at: datetime) -> str:
-        story = self._story
-        parts = [transfer_text(transfer, at) for transfer in story.transfers.values()]
-        parts = parts or [
-            f"{going.place} {going.waiting or going_text(going, at)}".strip() for going in story.going.values()
-        ]
-        if not parts:
-            return ""
-        status = f"{_clock(story.elapsed_s(at))}  {' | '.join(parts)}"
-        return cut(status, _width(self._stream) - 1)
+        """Host by host while that fits, else each stage once for all its hosts."""
+        width = _width(self._stream) - 1
+        status = self._status_of(self._going_on(at), at)
+        if len(status) > width and not self._story.transfers:
+            status = self._status_of(going_together(self._story.going.values(), at), at)
+        return cut(status, width)
+
+    def _status_of(self, parts: list[str], at: datetime) -> str:
+        return f"{_clock(self._story.elapsed_s(at))}  {' | '.join(parts)}" if parts else ""
+
+    def _going_on(self, at: datetime) -> list[str]:
+        transfers = [transfer_text(transfer, at) for transfer in self._story.transfers.values()]
+        return transfers or [going_in_short(going, at) for going in self._story.going.values()]
 
     def _finished(self, sentence: Sentence) -> str:
         """The sentence as wide as the terminal, with its first line in the colour of its news.
@@ -192,10 +191,6 @@ class LiveProgress(Progress):
         colour = _COLOURS.get(sentence.mood) if self._colours else None
         first = f"{colour}{first}{_RESET}" if colour else first
         return first + newline + fitted(rest, width)
-
-
-def _not_shown(source: str, number: int, where: str) -> str:
-    return f"{source} | ... {count(number, 'line')} not shown: {where}"
 
 
 def _clock(seconds: float) -> str:

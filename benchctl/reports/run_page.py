@@ -6,12 +6,22 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from benchctl.reports import text
-from benchctl.reports.failure import failure_text
+from benchctl.reports.failure import failure_text, show_command
 from benchctl.reports.text import clean, count, duration, pairs, size, table
-from benchctl.runs.record import ColumnRecord, HostRecord, RunRecord, StageOnHost, StageRecord, TrialRecord
+from benchctl.runs.record import (
+    ColumnRecord,
+    Failure,
+    HostRecord,
+    OutputRecord,
+    RunRecord,
+    StageOnHost,
+    StageRecord,
+    TrialRecord,
+)
 
 SHOWN_DIGITS = 12
 SHOWN_SUMMARY = ("min", "mean", "std", "p50", "p90", "p95", "p99", "max")
+FAILURES_SHOWN = 5
 
 
 def run_text(record: RunRecord) -> str:
@@ -24,6 +34,7 @@ def run_text(record: RunRecord) -> str:
         *(_trial_parts(record, trial) if trial else []),
         _section("Warnings", [f"    {clean(flag)}" for flag in record.flags]),
     ]
+    parts += _reasons(record, trial) if trial else []
     if record.error:
         parts.append([failure_text(record.error, run_id=record.id, kept=record.path)])
     return "\n\n".join("\n".join(part) for part in parts if part)
@@ -154,6 +165,25 @@ def _trial_parts(record: RunRecord, trial: TrialRecord) -> list[list[str]]:
     return parts
 
 
+def _reasons(record: RunRecord, trial: TrialRecord) -> Iterator[list[str]]:
+    """Why the trial is incomplete, then the failures that did not end it."""
+    title = "Incomplete because" if trial.status == "incomplete" else "Incomplete as well"
+    yield _section(title, [f"    {clean(flag)}" for flag in trial.flags])
+    passed = _passed_failures(trial)
+    for error in passed[:FAILURES_SHOWN]:
+        yield [failure_text(error, run_id=record.id, kept=record.path)]
+    if len(passed) > FAILURES_SHOWN:
+        left_out = count(len(passed) - FAILURES_SHOWN, "failure")
+        yield [f"... and {left_out} more ({show_command(record.id, record.path)} --json)"]
+
+
+def _passed_failures(trial: TrialRecord) -> list[Failure]:
+    """Those of stages that the trial went on past; the one that ended it is told by itself."""
+    ended_by = trial.error.stage if trial.error else None
+    places = [place for stage in trial.stages if stage.name != ended_by for place in stage.hosts.values()]
+    return [place.error for place in places if place.error]
+
+
 def _stages(trial: TrialRecord) -> list[str]:
     head = ("stage", "host", "status", "took", "ended with", "ready after")
     rows = []
@@ -198,8 +228,8 @@ def _outputs(trial: TrialRecord) -> list[str]:
         (
             clean(output.name),
             clean(host),
-            clean(output.path or output.remote_path) + ("/" if output.files else ""),
-            f"{count(len(output.files), 'file')}, {size(output.bytes)}" if output.files else size(output.bytes),
+            clean(output.path or output.remote_path) + ("/" if output.file_count else ""),
+            _output_size(output),
             f"{output.data.rows:,}" if output.data else "",
             clean(output.sha256 or "")[:SHOWN_DIGITS],
             "" if output.status == "collected" else clean(": ".join(filter(None, (output.status, output.reason)))),
@@ -232,3 +262,8 @@ def _numbers(column: ColumnRecord) -> list[str]:
 def _short(value: object) -> str:
     number = _number(value)
     return "" if number is None else f"{number:.4g}" if abs(number) < 1e6 else f"{number:.3e}"
+
+
+def _output_size(output: OutputRecord) -> str:
+    files = [count(output.file_count, "file")] if output.file_count else []
+    return ", ".join([*files, size(output.bytes)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -64,6 +64,7 @@ class Story:
         self._hosts_of: dict[str, set[str]] = {}
         self._goes_on: set[tuple[str, str]] = set()
         self._together = Together()
+        self._reasons: list[str] = []  # why the trials are incomplete
 
     def tell(self, event: Event) -> Sentence | None:
         """The sentence for an event; None for one that only changes what is going on."""
@@ -121,6 +122,7 @@ class Story:
         return Sentence(f"{_trial(event)} started") if _is_one_of_many(event) else None
 
     def _trial_finished(self, event: Event) -> Sentence | None:
+        self._reasons += _flags(event)
         if not _is_one_of_many(event):
             return None
         status = _get(event, "status")
@@ -220,6 +222,7 @@ class Story:
             duration_s=event.data.get("duration_s"),
             error=_failure(event.data.get("error")),
             kept=self._directory,
+            reasons=(self._reasons or _flags(event)) if status == "incomplete" else (),
         )
         return Sentence(text, _mood(status))
 
@@ -284,6 +287,34 @@ def going_text(going: Going, at: datetime) -> str:
     return ", ".join([*parts, going.waiting] if going.waiting else parts)
 
 
+def going_in_short(going: Going, at: datetime) -> str:
+    """`2/5 load on db, running for 1m00s`, or what it waits for."""
+    return f"{going.place} {going.waiting or going_text(going, at)}".strip()
+
+
+def going_together(going: Iterable[Going], at: datetime) -> list[str]:
+    """The same, with one text for all hosts of a stage: `2/5 load on 12 hosts, running for 1m00s`."""
+    by_stage: dict[str, list[Going]] = {}
+    for one in going:
+        by_stage.setdefault(one.stage, []).append(one)
+    return [_going_on_all(of_stage, at) for of_stage in by_stage.values()]
+
+
+def _going_on_all(of_stage: list[Going], at: datetime) -> str:
+    if len(of_stage) == 1:
+        return going_in_short(of_stage[0], at)
+    together = _as_one(of_stage)
+    return f"{together.place} {going_text(together, at)}".strip()
+
+
+def _as_one(of_stage: list[Going]) -> Going:
+    """A stage on all its hosts as if they were one, which waits for what one of them waits for."""
+    first = of_stage[0]
+    started, output_bytes = min(one.started for one in of_stage), sum(one.output_bytes for one in of_stage)
+    waiting = next((one.waiting for one in of_stage if one.waiting), "")
+    return Going(first.stage, f"{len(of_stage)} hosts", started, first.place, output_bytes, waiting)
+
+
 def transfer_text(transfer: Transfer, at: datetime) -> str:
     """`collecting latency from db: 38.2 MB of 62.6 MB, 54.0 MB/s`."""
     seconds = (at - transfer.started).total_seconds()
@@ -306,6 +337,10 @@ def _failure(error: Any) -> Failure | None:
         return Failure.from_json(error) if error else None
     except RunUnreadable:
         return Failure(message=clean(error))
+
+
+def _flags(event: Event) -> list[str]:
+    return [clean(flag) for flag in event.data.get("flags") or []]
 
 
 def _get(event: Event, key: str) -> str:

@@ -252,6 +252,12 @@ class OutputRecord(Record):
     duration_s: float | None = _key(_number)
     data: DataRecord | None = field(default=None, metadata=_DATA)
 
+    @property
+    def file_count(self) -> int:
+        """How many files a folder has; 0 for a single file. A journal keeps only their number, as `file_count`."""
+        counted = self.extra.get("file_count")
+        return counted if isinstance(counted, int) else len(self.files)
+
 
 @dataclass(frozen=True, kw_only=True)
 class StageOnHost(Record):
@@ -488,7 +494,7 @@ def _interrupted(record: RunRecord, run: RunDirectory) -> RunRecord:
 
 def _ended_by(record: RunRecord, told: replay.Told) -> RunRecord:
     """Mark a run interrupted at the last sign of its writer."""
-    length = (told.last_at - record.started).total_seconds() if record.started else None
+    length = max((told.last_at - record.started).total_seconds(), 0.0) if record.started else None
     return replace(
         record,
         status="interrupted",
@@ -500,16 +506,26 @@ def _ended_by(record: RunRecord, told: replay.Told) -> RunRecord:
 
 
 def _ended_early(told: replay.Told | None) -> Failure:
-    stage, host = told.going_on if told and told.going_on else (None, None)
-    where = f"in the middle of stage {stage!r} on {host}" if stage else "between two stages"
+    where, stage, host = _last_seen(told) if told else ("early", None, None)
     last = told.last_at.strftime("; its last sign is of %Y-%m-%d %H:%M:%S UTC") if told else ""
     return Failure(
         code="writer-gone",
-        message=f"benchctl itself was ended {where if told else 'early'}{last}",
+        message=f"benchctl itself was ended {where}{last}",
         stage=stage,
         host=host,
         hint="commands on the hosts end by themselves within 20 s after losing their benchctl",
     )
+
+
+def _last_seen(told: replay.Told) -> tuple[str, str | None, str | None]:
+    """Where a run was when its writer ended, in words, with the stage and the host of that."""
+    if told.waited_for:
+        stage, attempt = told.waited_for
+        return f"while attempt {attempt} of stage {stage!r} was waited for", stage, None
+    if told.going_on:
+        stage, host = told.going_on
+        return f"in the middle of stage {stage!r} on {host}", stage, host
+    return "between two stages", None, None
 
 
 def _ended(trial: TrialRecord) -> TrialRecord:

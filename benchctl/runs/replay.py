@@ -13,6 +13,8 @@ from benchctl.runs.store import time_text
 
 Document = dict[str, Any]
 
+WORST_FIRST = ("failed", "timeout", "lost", "interrupted", "running", "not_started", "succeeded")
+
 
 @dataclass
 class Told:
@@ -22,6 +24,11 @@ class Told:
     last_at: datetime
     trials: list[Document] = field(default_factory=list)
     is_over: bool = False
+    waited_for: tuple[str, int] | None = None  # a stage, and the attempt at it that was to come
+    planned_stages: list[str] = field(default_factory=list)
+    planned_hosts: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    heard: dict[str, dict[str, float]] = field(default_factory=dict)  # stage -> host -> seconds until it had begun
 
     @property
     def going_on(self) -> tuple[str, str] | None:
@@ -45,6 +52,8 @@ def replay(journal: Iterable[Event]) -> Told | None:
         handle = _HANDLERS.get(event.kind)
         if handle:
             handle(told, event)
+    if told:
+        _put_in_order(told)
     return told
 
 
@@ -56,6 +65,7 @@ def _new_run(event: Event) -> Document:
 def _run_started(told: Told, event: Event) -> None:
     kept = ("id", "uid", "benchmark")
     told.run |= {key: event.data[key] for key in kept if key in event.data}
+    told.planned_stages, told.planned_hosts = _names(event, "stages"), _names(event, "hosts")
 
 
 def _host_connected(told: Told, event: Event) -> None:
@@ -65,13 +75,15 @@ def _host_connected(told: Told, event: Event) -> None:
 
 def _trial_started(told: Told, event: Event) -> None:
     case, number = _text(event, "case") or None, event.data.get("trial")
+    told.heard.clear()
     told.trials.append(
         {
             "case": case,
             "trial": number if isinstance(number, int) else 1,
             "status": "running",
             "started": time_text(event.at),
-            "stages": [],
+            "stages": [_new_stage(name) for name in told.planned_stages]
+            + [_new_stage(name, "skipped") for name in told.skipped],
             **_some(event, "warmup"),
         }
     )
@@ -79,7 +91,8 @@ def _trial_started(told: Told, event: Event) -> None:
 
 def _trial_finished(told: Told, event: Event) -> None:
     trial = _trial(told, event)
-    trial |= {"finished": time_text(event.at)} | _some(event, "status", "duration_s", "error")
+    trial |= {"finished": time_text(event.at)} | _some(event, "status", "duration_s", "flags", "error")
+    told.waited_for = None
 
 
 def _run_finished(told: Told, event: Event) -> None:
@@ -93,51 +106,81 @@ def _warning(told: Told, event: Event) -> None:
 
 def _stage_started(told: Told, event: Event) -> None:
     stage = _stage(_trial(told, event), _text(event, "stage"))
-    stage["status"] = "running"
-    place = _new_place(event) | _some(event, "command", "cwd", "pid")
-    stage["hosts"][_text(event, "host")] = place
+    attempt = event.data.get("attempt")
+    if isinstance(attempt, int) and attempt > stage["attempt"]:
+        _begin_attempt(told, stage, attempt)
+    stage["hosts"][_text(event, "host")] = _new_place(event) | _some(event, "command", "cwd", "pid", "logs")
+    _settle(stage)
+    told.waited_for = None
+
+
+def _begin_attempt(told: Told, stage: Document, attempt: int) -> None:
+    former = {key: value for key, value in stage.items() if key != "earlier"}
+    earlier = [*stage["earlier"], former] if stage["hosts"] else stage["earlier"]
+    stage |= {"attempt": attempt, "start_skew_s": None, "hosts": {}, "earlier": earlier}
+    told.heard.pop(stage["name"], None)
 
 
 def _stage_ready(told: Told, event: Event) -> None:
     stage, place = _find(told, event)
     check = {"ready": True, "first_passed_s": event.data.get("duration_s")}
     place["health_check"] = check | _check(event.data.get("check"))
+    place |= _some(event, "pid")
     if event.data.get("goes_on"):
         place |= {"status": "succeeded", "background": True}
-        _settle(stage)
+    _settle(stage)
+    _hear(told, stage, event)
 
 
 def _stage_finished(told: Told, event: Event) -> None:
     stage, place = _find(told, event)
-    place |= {"finished": time_text(event.at)}
-    place |= _some(event, "status", "exit_code", "signal", "duration_s", "error")
+    place |= _end(event)
     _settle(stage)
+    _hear(told, stage, event)
+
+
+def _stage_retried(told: Told, event: Event) -> None:
+    """The attempt to come begins when it starts: whoever dies or is stopped before has only waited for it."""
+    attempt = event.data.get("attempt")
+    told.waited_for = (_text(event, "stage"), attempt) if isinstance(attempt, int) else None
 
 
 def _stage_skipped(told: Told, event: Event) -> None:
-    _stage(_trial(told, event), _text(event, "stage"))["status"] = "skipped"
+    """Of a whole run, before its first trial."""
+    name = _text(event, "stage")
+    told.skipped.append(name)
+    if told.trials:
+        _stage(told.trials[-1], name)["status"] = "skipped"
 
 
 def _background_ended(told: Told, event: Event) -> None:
     stage, place = _find(told, event)
-    was_running = place["status"] == "running"
-    place |= {"finished": time_text(event.at)}
-    place |= _some(event, "status", "exit_code", "signal", "duration_s", "error")
+    place |= _end(event)
     if place["status"] == "running":
         place["status"] = "succeeded" if event.data.get("stopped") else "failed"
-    if not was_running:
-        _settle(stage)
+    if event.data.get("stopped"):
+        told.waited_for = None
+    _settle(stage)
+    _hear(told, stage, event)
+
+
+def _stopping(told: Told, _: Event) -> None:
+    told.waited_for = None
 
 
 def _output_collected(told: Told, event: Event) -> None:
     output = _some(event, "path", "bytes", "sha256", "retries", "duration_s", "remote_path")
     name = {"name": _text(event, "output"), "status": "collected"}
-    _find(told, event)[1]["outputs"].append(output | name)
+    files = event.data.get("files")
+    folder = {"file_count": files} if isinstance(files, int) else {}
+    _find(told, event)[1]["outputs"].append(output | name | folder)
+    told.waited_for = None
 
 
 def _output_missed(told: Told, event: Event) -> None:
     missed = {"name": _text(event, "output"), "status": "missing"} | _some(event, "reason")
     _find(told, event)[1]["outputs"].append(missed)
+    told.waited_for = None
 
 
 _HANDLERS: dict[str, Callable[[Told, Event], None]] = {
@@ -147,10 +190,12 @@ _HANDLERS: dict[str, Callable[[Told, Event], None]] = {
     events.STAGE_STARTED: _stage_started,
     events.STAGE_READY: _stage_ready,
     events.STAGE_FINISHED: _stage_finished,
+    events.STAGE_RETRIED: _stage_retried,
     events.STAGE_SKIPPED: _stage_skipped,
     events.BACKGROUND_ENDED: _background_ended,
     events.OUTPUT_COLLECTED: _output_collected,
     events.OUTPUT_MISSED: _output_missed,
+    events.STOPPING: _stopping,
     events.WARNING: _warning,
     events.TRIAL_FINISHED: _trial_finished,
     events.RUN_FINISHED: _run_finished,
@@ -161,9 +206,20 @@ def _text(event: Event, key: str) -> str:
     return str(event.data.get(key) or "")
 
 
+def _names(event: Event, key: str) -> list[str]:
+    names = event.data.get(key)
+    return [str(name) for name in names] if isinstance(names, list) else []
+
+
 def _some(event: Event, *keys: str) -> Document:
     """Those of the keys that say something; an error without content says nothing."""
     return {key: event.data[key] for key in keys if event.data.get(key) not in (None, {})}
+
+
+def _end(event: Event) -> Document:
+    """What is known of a command once it has ended."""
+    known = _some(event, "status", "exit_code", "signal", "pid", "duration_s", "error")
+    return {"finished": time_text(event.at)} | known
 
 
 def _check(check: object) -> Document:
@@ -184,7 +240,7 @@ def _trial(told: Told, event: Event) -> Document:
 def _stage(trial: Document, name: str) -> Document:
     stages: list[Document] = trial["stages"]
     if name not in [stage["name"] for stage in stages]:
-        stages.append({"name": name, "status": "not_started", "hosts": {}})
+        stages.append(_new_stage(name))
     return next(stage for stage in stages if stage["name"] == name)
 
 
@@ -199,6 +255,10 @@ def _find(told: Told, event: Event) -> tuple[Document, Document]:
     return stage, stage["hosts"].setdefault(host, _new_place(event))
 
 
+def _new_stage(name: str, status: str = "not_started") -> Document:
+    return {"name": name, "status": status, "attempt": 1, "start_skew_s": None, "hosts": {}, "earlier": []}
+
+
 def _new_place(event: Event) -> Document:
     return {
         "status": "running",
@@ -209,8 +269,32 @@ def _new_place(event: Event) -> Document:
 
 
 def _settle(stage: Document) -> None:
-    """A stage is as its hosts are: running while one runs, then the worst of them."""
-    states = [place["status"] for place in stage["hosts"].values()]
-    if "running" in states:
+    """A stage is as the worst of its hosts."""
+    statuses = [place["status"] for place in stage["hosts"].values()]
+    stage["status"] = next((status for status in WORST_FIRST if status in statuses), statuses[0])
+
+
+def _hear(told: Told, stage: Document, event: Event) -> None:
+    """Note when the command had begun on this host, and how far apart that makes the stage's hosts."""
+    heard_s = event.data.get("heard_s")
+    if not isinstance(heard_s, (int, float)):
         return
-    stage["status"] = next((state for state in states if state != "succeeded"), "succeeded")
+    heard = told.heard.setdefault(stage["name"], {})
+    heard[_text(event, "host")] = heard_s
+    if len(heard) > 1:
+        stage["start_skew_s"] = max(heard.values()) - min(heard.values())
+
+
+def _put_in_order(told: Told) -> None:
+    """Hosts as the run's plan has them: they are told of as they answer."""
+    told.run["hosts"] = _ordered(told.run["hosts"], told.planned_hosts)
+    for trial in told.trials:
+        for stage in trial["stages"]:
+            for attempt in (stage, *stage["earlier"]):
+                attempt["hosts"] = _ordered(attempt["hosts"], told.planned_hosts)
+
+
+def _ordered(by_name: Document, names: list[str]) -> Document:
+    """Those that the names leave out come last."""
+    order = [*(name for name in names if name in by_name), *by_name]
+    return {name: by_name[name] for name in order}

@@ -76,7 +76,7 @@ def listing(entries: Iterable[Entry], where: str, *, takes_folders: bool) -> Lis
     if len(files) > MOST_FILES:
         raise OutputError(
             f"{where} has {len(files):,} files, and at most {MOST_FILES:,} are taken as one output",
-            hint="pack them into one file there, or name fewer with a pattern",
+            hint="pack them into one file there; an output can also name fewer with a pattern",
         )
     return Listing(tuple(files), tuple(folders), tuple(left_out))
 
@@ -97,7 +97,7 @@ def _check_name(name: str, where: str) -> None:
         return
     raise OutputError(
         f"{where} holds {name!r}, a name that is not taken: {flaw}",
-        hint="rename it there, or name the files to be taken with a pattern",
+        hint="rename it there; an output can also name the files to be taken with a pattern",
     )
 
 

@@ -234,10 +234,25 @@ class Copying:
             return OutputError(
                 f"copying {self._source_path} from {source.place} to {final} on {target.place}: "
                 f"{error.strerror or error}",
-                hint=f"is there room, and may {target.alias}'s user write there?",
+                hint=self._cure(error, final),
             )
 
         return refuse
+
+    def _cure(self, error: OSError, final: str) -> str:
+        folder = final.rpartition("/")[0] or "/"
+        if isinstance(error, FileNotFoundError) and self._is_missing(folder):
+            return f"there is no folder {folder} on {self._target.alias}; make it first"
+        return f"is there room, and may {self._target.alias}'s user write there?"
+
+    def _is_missing(self, folder: str) -> bool:
+        try:
+            self._target.stat(folder)
+        except FileNotFoundError:
+            return True
+        except (OSError, HostError):  # nothing is known of it; the error under way says enough
+            return False
+        return False
 
     def _grew(self, by: int) -> None:
         if self._stopped.is_set():
