@@ -13,6 +13,7 @@ import sshd as bed
 from conftest import MakeSshd
 from workflow_bed import Bench, stage_of, statuses, wait_until_gone
 
+import benchctl
 from benchctl.runs.record import RunRecord
 
 
@@ -205,3 +206,31 @@ def test_a_stop_is_heeded_while_a_host_that_does_not_answer_is_made_ready(
         finally:
             bed.send_signal(sessions, signal.SIGCONT)
     assert run.record().status == "interrupted"
+
+
+def test_the_journal_alone_tells_the_same_of_hosts_attempts_and_starts(three: Bench) -> None:
+    made = f"mkdir -p {three.directory}/d.$BENCHCTL_HOST; echo x >{three.directory}/d.$BENCHCTL_HOST/f"
+    flaky = (
+        f"[ -e {three.directory}/again.$BENCHCTL_HOST ] || {{ touch {three.directory}/again.$BENCHCTL_HOST; exit 4; }}"
+    )
+    output = {"name": "o", "remote_path": f"{three.directory}/d.{{{{stage.host}}}}/", "local_path": "d"}
+    record = three.run(
+        spread("make", made, outputs=[output]),
+        spread("flaky", f"sleep 0.3; {flaky}", retries=3, backoff="10ms"),
+        spread("serve", "exec sleep 300", background=True),
+    )
+    assert record.error is None
+    for name in ("metadata.json", "trial.json"):
+        (record.path / name).unlink()
+    told = benchctl.find("latest", results=three.results)
+    assert told.status == record.status
+    assert list(told.hosts) == list(record.hosts)
+    for name in ("make", "flaky", "serve"):
+        live, rebuilt = stage_of(record, name), stage_of(told, name)
+        assert (rebuilt.status, rebuilt.attempt) == (live.status, live.attempt)
+        assert len(rebuilt.earlier) == len(live.earlier)
+        for alias, place in live.hosts.items():
+            other = rebuilt.hosts[alias]
+            assert (other.status, other.pid, other.command) == (place.status, place.pid, place.command)
+            assert (other.logs["out"], other.background) == (place.logs["out"], place.background)
+    assert stage_of(told, "make").start_skew_s == pytest.approx(stage_of(record, "make").start_skew_s, abs=0.05)
