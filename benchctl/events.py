@@ -14,13 +14,15 @@ from typing import Any
 RUN_STARTED = "run_started"  # id, uid, benchmark, directory, stages[], hosts[]
 HOST_CONNECTED = "host_connected"  # host, address, duration_s, facts{}
 TRIAL_STARTED = "trial_started"  # case, trial
-STAGE_STARTED = "stage_started"  # stage, host, hosts (how many), index, count, attempt, command, cwd, background
-STAGE_READY = "stage_ready"  # stage, host, duration_s, check, goes_on
+STAGE_STARTED = (
+    "stage_started"  # stage, host, hosts (how many), index, count, attempt, command, cwd, logs{}, background
+)
+STAGE_READY = "stage_ready"  # stage, host, pid, duration_s, check, goes_on
 STAGE_GOES_ON = "stage_goes_on"  # stage, host, elapsed_s; every half minute
-STAGE_FINISHED = "stage_finished"  # stage, host, status, exit_code, signal, duration_s, error{}
+STAGE_FINISHED = "stage_finished"  # stage, host, status, pid, exit_code, signal, duration_s, heard_s, error{}
 STAGE_RETRIED = "stage_retried"  # stage, attempt, count, wait_s, error{}; the attempt that comes after wait_s
 STAGE_SKIPPED = "stage_skipped"  # stage, reason
-BACKGROUND_ENDED = "background_ended"  # stage, host, status, exit_code, signal, duration_s, stopped, error{}
+BACKGROUND_ENDED = "background_ended"  # stage, host, status, pid, exit_code, signal, duration_s, stopped, error{}
 OUTPUT_COLLECTED = (
     "output_collected"  # output, stage, host, remote_path, path, bytes, sha256, files, retries, duration_s
 )

@@ -233,4 +233,4 @@ def test_the_journal_alone_tells_the_same_of_hosts_attempts_and_starts(three: Be
             other = rebuilt.hosts[alias]
             assert (other.status, other.pid, other.command) == (place.status, place.pid, place.command)
             assert (other.logs["out"], other.background) == (place.logs["out"], place.background)
-    assert stage_of(told, "make").start_skew_s == pytest.approx(stage_of(record, "make").start_skew_s, abs=0.05)
+    assert stage_of(told, "make").start_skew_s == pytest.approx(stage_of(record, "make").start_skew_s, abs=0.5)
