@@ -17,12 +17,14 @@ TRIAL_STARTED = "trial_started"  # case, trial
 STAGE_STARTED = (
     "stage_started"  # stage, host, hosts (how many), index, count, attempt, command, cwd, logs{}, background
 )
-STAGE_READY = "stage_ready"  # stage, host, pid, duration_s, check, goes_on
+STAGE_READY = "stage_ready"  # stage, host, pid, heard_s, duration_s, check, goes_on
 STAGE_GOES_ON = "stage_goes_on"  # stage, host, elapsed_s; every half minute
-STAGE_FINISHED = "stage_finished"  # stage, host, status, pid, exit_code, signal, duration_s, heard_s, error{}
+STAGE_FINISHED = "stage_finished"  # stage, host, status, pid, heard_s, exit_code, signal, duration_s, error{}
 STAGE_RETRIED = "stage_retried"  # stage, attempt, count, wait_s, error{}; the attempt that comes after wait_s
 STAGE_SKIPPED = "stage_skipped"  # stage, reason
-BACKGROUND_ENDED = "background_ended"  # stage, host, status, pid, exit_code, signal, duration_s, stopped, error{}
+BACKGROUND_ENDED = (
+    "background_ended"  # stage, host, status, pid, heard_s, exit_code, signal, duration_s, stopped, error{}
+)
 OUTPUT_COLLECTED = (
     "output_collected"  # output, stage, host, remote_path, path, bytes, sha256, files, retries, duration_s
 )

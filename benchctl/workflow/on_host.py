@@ -361,7 +361,6 @@ class HostRun:
             **self._ending(ended),
             status=self.status,
             duration_s=max(0.0, (self._completed_at or time.monotonic()) - self._began),
-            heard_s=self._heard_s(),
             error=self.error.to_json() if self.error else None,
         )
 
@@ -376,6 +375,7 @@ class HostRun:
             stage=self.stage.name,
             host=self.host.alias,
             pid=self.process.pid if self.process else None,
+            heard_s=self._heard_s(),
             duration_s=watch.first_passed_s,
             check=watch.probe.label,
             goes_on=self.is_watched,
@@ -399,6 +399,7 @@ class HostRun:
             "stage": self.stage.name,
             "host": self.host.alias,
             "pid": pid,
+            "heard_s": self._heard_s(),
             "exit_code": exit_code,
             "signal": signal,
         }
