@@ -44,26 +44,31 @@ def make_sources(folder: Path, megabytes: int, files: int) -> None:
 
 def collect(server: Server, name: str, source: Path) -> Mapping[str, float]:
     found: dict[str, float] = {}
-    found[f"benchctl {name}"], found[f"transfer {name}"] = benchctl(server, source)
     target = server.folder / "copy"
+    clear(target)
+    found[f"benchctl {name}"], found[f"transfer {name}"] = benchctl(server, source)
     there = f"127.0.0.1:{source}"
     for peer, command in (
         ("scp", ["scp", "-q", "-r", "-P", server.port, *server.options, there, str(target)]),
         ("sftp", ["sftp", "-q", "-r", "-P", server.port, *server.options, there, str(target)]),
         ("rsync", ["rsync", "-r", "-e", " ".join(server.ssh()[:-1]), there, str(target)]),
     ):
-        shutil.rmtree(target, ignore_errors=True)
-        target.mkdir()
-        os.sync()
+        clear(target)
         found[f"{peer} {name}"] = seconds(command, env=server.environment, stdout=subprocess.DEVNULL)
     return found
+
+
+def clear(target: Path) -> None:
+    """An empty folder, on a disk that is done with what was written before."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir()
+    os.sync()
 
 
 def benchctl(server: Server, source: Path) -> tuple[float, float]:
     """Seconds of the process, and of the transfer alone; the copy is compared."""
     output = f"{{name: o, remote_path: {source}}}"
     config = server.config("collect", f"  - {{name: work, host: h1, command: 'true', outputs: [{output}]}}\n")
-    os.sync()  # what was written before has had its time on the disk
     whole, run = server.run_benchctl(config)
     subprocess.run(["diff", "-rq", str(source), str(run / source.name)], check=True)
     trial = json.loads((run / "trial.json").read_text())
