@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 import sshd as bed
-from workflow_bed import SERVER, Bench, error_of, log, on_host, stage_of, statuses
+from workflow_bed import SERVER, Bench, error_of, log, on_host, remote_bench, stage_of, statuses
+
+from benchctl.errors import LinkLost
+from benchctl.hosts.host import Host
 
 FAILS_TWICE = "n=$(cat {count} 2>/dev/null || echo 0); n=$((n+1)); echo $n >{count}; echo try $n; [ $n -gt 2 ]"
 
@@ -240,3 +243,23 @@ def test_missing_outputs_of_a_stage_that_may_fail_are_passed_over(bench: Bench) 
     )
     assert statuses(record) == {"extra": "succeeded", "after": "succeeded"}
     assert record.status == "incomplete"
+
+
+def test_a_script_that_an_attempt_left_behind_is_taken_away_at_the_end(
+    tmp_path: Path, sshd: bed.Sshd, keys: bed.Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = remote_bench(tmp_path, sshd, keys)
+    bench.path("flaky.sh").write_text(f"#!/bin/sh\n{FAILS_TWICE.format(count=bench.path('count'))}\n")
+    remove, asked = Host.remove_scratch, list[str]()
+
+    def fails_at_first(self: Host, path: str) -> None:
+        asked.append(path)
+        if len(asked) == 1:
+            raise LinkLost("box", "not now")
+        remove(self, path)
+
+    monkeypatch.setattr(Host, "remove_scratch", fails_at_first)
+    record = bench.run({"name": "flaky", "host": "box", "script": "flaky.sh", "retries": 2, "backoff": "10ms"})
+    assert record.status == "succeeded"
+    assert (len(asked), len(set(asked))) == (4, 3)
+    assert not any(Path(path).exists() for path in asked)

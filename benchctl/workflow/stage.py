@@ -132,7 +132,7 @@ class StageRun:
     def next_attempt(self) -> StageRun:
         """The same once more, when this one has failed and nothing of it is left."""
         for one in self.on_hosts:
-            with contextlib.suppress(HostError):  # the next attempt says it better
+            with contextlib.suppress(HostError):  # the end of the trial tries again, and says so
                 one.prepared.remove_script()
         self.close()
         return StageRun(self.stage, self._around, self._index, attempt=self.attempt + 1)

@@ -395,16 +395,23 @@ class TrialRun:
             gone[alias] = error if isinstance(error, HostError) else self._host_hangs(alias)
 
     def _has_script(self, alias: str) -> bool:
-        return any(one.prepared.has_script for one in self._on_hosts if one.host.alias == alias)
+        return any(one.prepared.has_script for one in self._attempts_on(alias))
+
+    def _attempts_on(self, alias: str) -> list[HostRun]:
+        """Every attempt of every stage on a host, those that failed among them."""
+        runs = (*self._earlier, *self._stages)
+        return [one for run in runs for one in run.on_hosts if one.host.alias == alias]
 
     def _host_hangs(self, alias: str) -> HostError:
         place = self._around.plan.hosts[alias].place
         return LinkLost(alias, f"{place} did not answer within {TIDY_S:g} s when it was to be left tidy")
 
     def _tidy(self, alias: str) -> None:
-        with contextlib.suppress(ShellBroken):
-            self._find_daemons(alias)
         self._remove_scripts(alias)
+        try:
+            self._find_daemons(alias)
+        except ShellBroken as error:
+            raise LinkLost(alias, f"what its stages left there can't be looked for: {error}") from error
 
     def _find_daemons(self, alias: str) -> None:
         """Name what made a session of its own and outlives the trial; it is left alone."""
@@ -430,9 +437,8 @@ class TrialRun:
             self._remove_scripts(alias)
 
     def _remove_scripts(self, alias: str) -> None:
-        for one in self._on_hosts:
-            if one.host.alias == alias:
-                one.prepared.remove_script()
+        for one in self._attempts_on(alias):
+            one.prepared.remove_script()
 
     def _close(self) -> None:
         for run in self._stages:

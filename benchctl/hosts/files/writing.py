@@ -16,14 +16,37 @@ Refuse = Callable[[OSError], BenchctlError]  # the error for what is in the way 
 Grew = Callable[[int], None]  # told the bytes that were written, or, if negative, given up
 
 
-class FarFile:
+class _Arriving:
+    """What is written on a host, and may be cut on its way."""
+
+    def __init__(self, refuse: Refuse) -> None:
+        self._refuse = refuse
+        self._is_sure = True  # that all of it that counts has arrived
+
+    def _let_go(self) -> None:
+        """Give up what is open."""
+        raise NotImplementedError
+
+    @contextlib.contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except HostError:
+            self._is_sure = False
+            self._let_go()
+            raise
+        except OSError as error:
+            raise self._refuse(error) from error
+
+
+class FarFile(_Arriving):
     """A file that is written on a host; it knows the SHA-256 of what it was given."""
 
     def __init__(self, host: Host, path: str, permissions: int, *, refuse: Refuse, grew: Grew) -> None:
-        self._host, self._path, self._refuse, self._grew = host, path, refuse, grew
+        super().__init__(refuse)
+        self._host, self._path, self._grew = host, path, grew
         self._permissions = permissions
         self._stream: BinaryIO | None = None
-        self._is_sure = True  # that `size` bytes have arrived
         self._begin()
 
     def _begin(self) -> None:
@@ -81,27 +104,16 @@ class FarFile:
             with contextlib.suppress(OSError, HostError):
                 stream.__exit__(BenchctlError, None, None)
 
-    @contextlib.contextmanager
-    def _in_words(self) -> Iterator[None]:
-        try:
-            yield
-        except HostError:
-            self._is_sure = False
-            self._let_go()
-            raise
-        except OSError as error:
-            raise self._refuse(error) from error
 
-
-class FarFolder:
+class FarFolder(_Arriving):
     """A folder that is written on a host; small files travel as one archive where it has tar."""
 
     def __init__(self, host: Host, path: str, permissions: Mapping[str, int], *, refuse: Refuse, grew: Grew) -> None:
         """permissions: of the files to come, by name."""
-        self._host, self._path, self._refuse, self._grew = host, path, refuse, grew
+        super().__init__(refuse)
+        self._host, self._path, self._grew = host, path, grew
         self._permissions = permissions
         self._archive: tuple[BinaryIO, ArchiveWriter] | None = None
-        self._is_sure = True  # that what counts as done has arrived
         self._made = {""}
         self.done: dict[str, tuple[int, str]] = {}
 
@@ -164,6 +176,10 @@ class FarFolder:
             stream.__exit__(None, None, None)
 
     def close(self) -> None:
+        """What was not flushed is given up."""
+        self._let_go()
+
+    def _let_go(self) -> None:
         archive, self._archive = self._archive, None
         if archive:
             with contextlib.suppress(OSError, HostError):
@@ -175,14 +191,3 @@ class FarFolder:
             stream = self._host.open_unpacker(self._path)
             self._archive = (stream, ArchiveWriter(stream)) if stream else None
         return self._archive[1] if self._archive else None
-
-    @contextlib.contextmanager
-    def _in_words(self) -> Iterator[None]:
-        try:
-            yield
-        except HostError:
-            self._is_sure = False
-            self.close()
-            raise
-        except OSError as error:
-            raise self._refuse(error) from error
