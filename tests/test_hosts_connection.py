@@ -1034,6 +1034,18 @@ def test_connection_that_was_cut_opens_anew_when_it_is_needed(make_sshd: MakeSsh
     assert connection.sftp().stat("/").st_mode
 
 
+@pytest.mark.parametrize("how", [socket.SHUT_RD, socket.SHUT_WR])
+def test_connection_whose_end_shows_only_at_its_use_opens_anew(
+    make_sshd: MakeSshd, keys: Keys, opened: Opened, how: int
+) -> None:
+    connection = opened(connection_to(make_sshd(), keys.plain))
+    dead = connection.transport
+    connected = [sock for sock in dead.sock.__dict__.values() if isinstance(sock, socket.socket)]
+    connected[0].shutdown(how)
+    assert connection.execute("echo again").recv(100) == b"again\n"
+    assert connection.transport is not dead
+
+
 def test_connection_that_was_lost_and_opened_again_is_news_once(
     make_sshd: MakeSshd, keys: Keys, opened: Opened
 ) -> None:

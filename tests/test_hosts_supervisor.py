@@ -280,6 +280,14 @@ def test_kill_that_comes_with_the_job_is_not_lost(supervise: Supervise) -> None:
         assert supervised.status() == 128 + signal.SIGKILL
 
 
+def test_kill_that_comes_between_the_pid_and_the_group_is_not_lost(supervise: Supervise) -> None:
+    slowed = {"exec setsid": "sleep 0.1; exec setsid", "|| { kill": "|| { sleep 0.5; kill"}
+    supervised = supervise("sleep 600", changes=slowed)
+    supervised.say(b"k\n")
+    assert supervised.status() == 128 + signal.SIGKILL
+    assert supervised.members() == []
+
+
 def test_end_of_the_control_line_ends_the_group(supervise: Supervise) -> None:
     supervised = supervise("sleep 600 & sleep 601")
     group = supervised.group

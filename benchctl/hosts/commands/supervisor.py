@@ -14,6 +14,9 @@ The job is on the left side of a pipeline, because a shell starts `job &` with S
 supervisor proper is on the right; its pid, the job's and the job's status come through /proc and the pipe. Should the
 left side be killed before it has told the status, the whole is killed: that is no status to report.
 
+The group begins a moment after its pid is told: until then a signal goes to the process alone, and once more to the
+group, which may have come into being in between.
+
 USR1 wakes a supervisor that waits for what was left, and is ignored before. The reader never outlives the supervisor.
 
 Neither text holds a single quote, a backslash or a newline: any login shell, csh and fish among them,
@@ -42,9 +45,9 @@ boot=$1; shift; exec 3<&0 5>&1 6>&2 </dev/null 2>/dev/null; trap "" TERM;
   echo $?;
 } | {
 exec 4>&6 5>&- 6>&-;
-signal_group() { kill -$1 -$group || kill -$1 $group; };
+signal_group() { kill -$1 -$group || { kill -$1 $group; kill -$1 -$group; }; };
 lives() {
-  signal_group 0 || return 1;
+  kill -0 -$group || return 1;
   for file in /proc/[0-9]*/stat; do
     read -r line <$file || continue;
     set -- ${line##*) };

@@ -253,7 +253,18 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
             self._end_reservation(channel)
 
     def create_session(self) -> paramiko.Channel:
-        """A new session channel, over a second connection when this one has as many as it may."""
+        """A new session channel, over a second connection when this one has as many as it may.
+
+        A connection that turns out to be gone is opened again, once. Raises LinkLost, and what `open` does.
+        """
+        try:
+            return self._create_session()
+        except LinkLost:
+            if self.is_connected:
+                raise
+        return self._create_session()
+
+    def _create_session(self) -> paramiko.Channel:
         self.open()
         if not self._reserve_session():
             return self._spare_connection().create_session()
@@ -261,8 +272,10 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
         try:
             channel = self.transport.open_session(timeout=SESSION_TIMEOUT_S)
         except (paramiko.SSHException, EOFError, OSError) as error:
+            if isinstance(error, EOFError):  # what paramiko raises when it can't write any more, before it notices
+                self.transport.close()
             is_alone = not self._channels and self._opening == 1
-            if is_alone or not _is_refusal(error):
+            if is_alone or not self.is_connected or not _is_refusal(error):
                 raise LinkLost(self.alias, f"{self.place}: no session could be opened: {_reason(error)}") from error
             return self._spare_connection().create_session()  # its MaxSessions is lower than most
         finally:
