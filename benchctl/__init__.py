@@ -101,7 +101,7 @@ def run(  # noqa: PLR0913 - one keyword for each thing that one may want to chan
         shows_output=bool(hearing),
         recorded=recorded,
     )
-    evaluation = Evaluation(_check, _draws(benchmark.plots) if draws and benchmark.plots else nothing_drawn)
+    evaluation = Evaluation(check=_check, draw=_draws(benchmark.plots) if draws and benchmark.plots else nothing_drawn)
     return execute(plan, Store(results_directory(benchmark, results)), options, hearing, evaluation=evaluation)
 
 

@@ -18,7 +18,7 @@ from benchctl import events
 from benchctl.errors import RunUnreadable
 from benchctl.events import Event
 from benchctl.runs import facts
-from benchctl.runs.record import Failure, RunRecord, TrialRecord, glance, load
+from benchctl.runs.record import Failure, MetricRecord, RunRecord, TrialRecord, glance, load
 from benchctl.runs.store import RunDirectory, Store
 
 START = datetime(2026, 11, 24, 1, 49, 43, 123456, UTC)
@@ -30,7 +30,7 @@ SUMMARY: dict[str, Any] = {
     "started": "2026-11-24T01:49:43.123456Z",
     "finished": "2026-11-24T01:49:52.923456Z",
     "duration_s": 9.8,
-    "metrics": {"p99": 4.1},
+    "metrics": {"p99": {"value": 4.1, "unit": "ms", "better": "lower", "count": 3000, "reason": None}},
     "plots": [{"name": "over-time", "status": "drawn", "path": "plots/a.png", "reason": None, "duration_s": 0.2}],
     "flags": [],
     "error": None,
@@ -463,7 +463,7 @@ def test_trial_whose_file_is_damaged_is_shown_by_the_journal(run: RunDirectory) 
         (events.STAGE_FINISHED, place | {"status": "succeeded", "exit_code": 0}),
     )
     [trial] = load(run).trials
-    assert trial.metrics == {"p99": 4.1}
+    assert trial.metrics == {"p99": MetricRecord(value=4.1, unit="ms", better="lower", count=3000)}
     assert [(stage.name, stage.status) for stage in trial.stages] == [("load", "succeeded")]
 
 

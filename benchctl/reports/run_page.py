@@ -12,6 +12,7 @@ from benchctl.runs.record import (
     ColumnRecord,
     Failure,
     HostRecord,
+    MetricRecord,
     OutputRecord,
     RunRecord,
     StageOnHost,
@@ -140,11 +141,15 @@ def _trials(record: RunRecord) -> list[str]:
             str(trial.trial),
             clean(trial.status),
             duration(trial.duration_s),
-            clean(", ".join(f"{name} {value}" for name, value in trial.metrics.items())),
+            clean(", ".join(_metric(name, metric) for name, metric in trial.metrics.items())),
         )
         for trial in record.trials
     ]
     return table(("case", "trial", "status", "took", "metrics"), rows, indent="    ")
+
+
+def _metric(name: str, metric: MetricRecord) -> str:
+    return " ".join(filter(None, (name, _short(metric.value) or "?", metric.unit)))
 
 
 def _telling_trial(record: RunRecord) -> TrialRecord | None:

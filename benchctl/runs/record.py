@@ -222,6 +222,20 @@ _DATA: dict[str, Read] = {"read": DataRecord.from_json, "write": lambda data: da
 
 
 @dataclass(frozen=True, kw_only=True)
+class MetricRecord(Record):
+    """One number of a trial: None where it could not be had, with the `reason`.
+
+    better: lower | higher | None. count: of how many observations it was made; None where that has no meaning.
+    """
+
+    value: float | None = _key(_number)
+    unit: str | None = _key(str)
+    better: str | None = _name()
+    count: int | None = _key(int)
+    reason: str | None = _key(str)
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlotRecord(Record):
     """A plot of a trial: drawn | failed, and why. `path` is in the trial's directory."""
 
@@ -312,7 +326,7 @@ class TrialRecord(Record):
     started: datetime | None = field(default=None, metadata=_TIME)
     finished: datetime | None = field(default=None, metadata=_TIME)
     duration_s: float | None = _key(_number)
-    metrics: Mapping[str, Any] = _object()
+    metrics: Mapping[str, MetricRecord] = _records_by_name(MetricRecord)
     plots: tuple[PlotRecord, ...] = _records(PlotRecord)
     flags: tuple[str, ...] = _texts()
     error: Failure | None = field(default=None, metadata=_FAILURE)

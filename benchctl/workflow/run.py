@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from benchctl import events
@@ -22,7 +23,7 @@ from benchctl.runs.record import Failure, HostRecord, PlotRecord, RunRecord
 from benchctl.runs.store import NotWritten, RunDirectory, Store, removed
 from benchctl.workflow import failures
 from benchctl.workflow.announcer import Announcer
-from benchctl.workflow.evaluation import Check, Draw, Evaluation
+from benchctl.workflow.evaluation import Draw, Evaluation
 from benchctl.workflow.outputs import Collector
 from benchctl.workflow.reserve import Reserve
 from benchctl.workflow.side_by_side import for_at_most
@@ -68,7 +69,7 @@ def execute(
             run.begin()
         try:
             run.connect_hosts()
-            run.run_trials(evaluation.check)
+            run.run_trials(evaluation)
         except (BenchctlError, StopAtOnce) as error:
             run.fail(error)
         except Exception as error:
@@ -159,7 +160,7 @@ class _Run:
                 self.stopping.wait(None)
         self._raise_unreachable([one.error for one in connecting if one.error])
 
-    def run_trials(self, check: Check) -> None:
+    def run_trials(self, evaluation: Evaluation) -> None:
         """Without cases and repeats there is one trial, in the run's own directory."""
         plan = self._plan
         around = Surroundings(
@@ -179,7 +180,8 @@ class _Run:
             stopping=self.stopping,
             redactor=self._redactor,
             shows_output=self._options.shows_output,
-            check=check,
+            check=evaluation.check,
+            measure=partial(evaluation.measure, self._record),
         )
         record = TrialRun(around, Collector(self._directory.path, self._announce), ".").run()
         self._record = replace(

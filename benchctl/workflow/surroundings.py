@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchctl import events
 from benchctl.names import Circumstances
 from benchctl.plan import Plan
 from benchctl.redact import Redactor
+from benchctl.runs.record import MetricRecord, TrialRecord
 from benchctl.runs.store import Folder, RunDirectory
 from benchctl.workflow.announcer import Announcer
 from benchctl.workflow.evaluation import Check, not_checked
@@ -27,6 +29,7 @@ class Surroundings:
     redactor: Redactor
     shows_output: bool
     check: Check = not_checked
+    measure: Callable[[TrialRecord], dict[str, MetricRecord]] = lambda trial: {}
 
     def raise_if_stopped(self) -> None:
         """Raise Interrupted when Ctrl-C or its like was asked for, and say what happens then."""

@@ -460,6 +460,7 @@ class TrialRun:
             error=self._error,
             stages=self._stage_records(),
         )
+        record = replace(record, metrics=self._around.measure(record))
         return record.masked(self._around.redactor.text)
 
     def _stage_record(self, run: StageRun) -> StageRecord:
