@@ -17,13 +17,13 @@ from benchctl.errors import BenchctlError, ConfigError, UsageError
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from benchctl.config.model import Benchmark, Output, Plot
+    from benchctl.config.model import Benchmark, Metric, Output, Plot
     from benchctl.events import Listener
     from benchctl.hosts.files.transfer import Copied
     from benchctl.plan import Plan
-    from benchctl.runs.record import DataRecord, OutputRecord, PlotRecord, RunRecord, TrialRecord
+    from benchctl.runs.record import DataRecord, MetricRecord, OutputRecord, PlotRecord, RunRecord, TrialRecord
     from benchctl.runs.store import Store
-    from benchctl.workflow.evaluation import Draw
+    from benchctl.workflow.evaluation import Draw, Measure
 
 __version__ = "0.1.0"
 
@@ -101,7 +101,8 @@ def run(  # noqa: PLR0913 - one keyword for each thing that one may want to chan
         shows_output=bool(hearing),
         recorded=recorded,
     )
-    evaluation = Evaluation(check=_check, draw=_draws(benchmark.plots) if draws and benchmark.plots else nothing_drawn)
+    draw = _draws(benchmark.plots) if draws and benchmark.plots else nothing_drawn
+    evaluation = Evaluation(check=_check, measure=_measures(benchmark.metrics), draw=draw)
     return execute(plan, Store(results_directory(benchmark, results)), options, hearing, evaluation=evaluation)
 
 
@@ -114,6 +115,20 @@ def _check(output: Output, record: OutputRecord, folder: Path) -> DataRecord:
     except Exception as error:  # what came home is kept, whatever its check dies of
         reason = f"it could not be checked: benchctl made a mistake of its own: {type(error).__name__}: {error}"
         return DataRecord(status="flagged", reason=reason)
+
+
+def _measures(metrics: Sequence[Metric]) -> Measure:
+    def measure(run: RunRecord, trial: TrialRecord) -> dict[str, MetricRecord]:
+        from benchctl.analysis.metrics import measure as measure_trial  # loads pandas where rows must be read again
+        from benchctl.runs.record import MetricRecord
+
+        try:
+            return measure_trial(metrics, run, trial)
+        except Exception as error:  # a trial is kept, whatever its metrics die of
+            reason = f"benchctl made a mistake of its own: {type(error).__name__}: {error}"
+            return {metric.name: MetricRecord(better=metric.better, reason=reason) for metric in metrics}
+
+    return measure
 
 
 def _draws(plots: Sequence[Plot]) -> Draw:

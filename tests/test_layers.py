@@ -11,13 +11,15 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "benchctl"
 
-BASE = ("errors", "events", "units", "template", "redact", "names")
+BASE = ("errors", "events", "units", "template", "redact", "names", "expression", "json_path")
 LAYERS = {  # what may be imported at run time from where; itself always
     "errors": (),
     "events": (),
     "units": (),
     "redact": (),
     "template": (),
+    "expression": ("template",),
+    "json_path": ("template",),
     "names": ("config", *BASE),  # the model's dataclasses
     "config": BASE,
     "hosts": ("config", *BASE),
@@ -28,7 +30,7 @@ LAYERS = {  # what may be imported at run time from where; itself always
     "plan": ("config", "hosts", "project_task", *BASE),
     "workflow": ("plan", "project_task", "runs", "hosts", "config", *BASE),
     "copying": ("plan", "hosts", "config", *BASE),
-    "reports": ("runs", "config", *BASE),
+    "reports": ("analysis", "runs", "config", *BASE),
     "scaffold": ("errors",),
     "given": ("names", "errors"),  # checks of the API and the front ends
     "": (

@@ -30,7 +30,7 @@ SUMMARY: dict[str, Any] = {
     "started": "2026-11-24T01:49:43.123456Z",
     "finished": "2026-11-24T01:49:52.923456Z",
     "duration_s": 9.8,
-    "metrics": {"p99": {"value": 4.1, "unit": "ms", "better": "lower", "count": 3000, "reason": None}},
+    "metrics": {"p99": {"value": 4.1, "unit": "ms", "better": "lower", "count": 3000}},
     "plots": [{"name": "over-time", "status": "drawn", "path": "plots/a.png", "reason": None, "duration_s": 0.2}],
     "flags": [],
     "error": None,

@@ -15,6 +15,10 @@ from benchctl.config.model import (
     DataSchema,
     HealthCheck,
     HostConfig,
+    Metric,
+    OfJson,
+    OfLog,
+    OfRows,
     Output,
     Plot,
     Stage,
@@ -118,6 +122,7 @@ def _benchmark(document: Document, draft: Draft, path: Path, warnings: list[str]
         hosts=_hosts(document, draft, path.parent),
         stages=tuple(_stage(document, stage, variables, declared=tuple(draft.hosts)) for stage in draft.stages),
         plots=tuple(_plot(document, plot, variables) for plot in draft.plots),
+        metrics=_metrics(document, draft),
         vars=draft.variables,
         secrets=frozenset(document.secrets),
         warnings=tuple(warnings),
@@ -197,3 +202,27 @@ def _plot(document: Document, plot: Item, variables: Mapping[str, str]) -> Plot:
         if suffix in ("png", "svg", "pdf"):
             values.setdefault("format", suffix)
     return Plot(**values, line=document.line(plot.place))
+
+
+def _metrics(document: Document, draft: Draft) -> tuple[Metric, ...]:
+    stages = {output["name"]: stage["name"] for stage in draft.stages for output in stage.get("outputs", [])}
+    return tuple(
+        Metric(
+            metric["name"],
+            metric["value"] if "value" in metric else _measured(metric, stages),
+            better=metric.get("better"),
+            unit=metric.get("unit"),
+            line=document.line(metric.place),
+        )
+        for metric in draft.metrics
+    )
+
+
+def _measured(metric: Item, stages: Mapping[str, str]) -> OfRows | OfJson | OfLog:
+    """stages: by output, which brings it home."""
+    if "regex" in metric:
+        return OfLog(metric["stage"], metric["regex"], metric.get("aggregate"))
+    stage, source = stages[metric["source"]], metric["source"]
+    if "json" in metric:
+        return OfJson(stage, source, metric["json"], metric.get("aggregate"))
+    return OfRows(stage, source, metric["aggregate"], metric.get("column"))

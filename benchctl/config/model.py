@@ -11,7 +11,10 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from benchctl.expression import Expression
 
 
 def slug(name: str) -> str:
@@ -197,6 +200,46 @@ class Plot:
         return self.export_path is not None and self.export_path.startswith("/")
 
 
+@dataclass(frozen=True)
+class OfRows:
+    """A metric of an output's rows: of a `column`, or without one their count or rate."""
+
+    stage: str  # that brings the output home
+    source: str
+    aggregate: str  # avg, median, min, max, sum, count, rate, std or p99.9
+    column: str | None = None
+
+
+@dataclass(frozen=True)
+class OfJson:
+    """A metric that an output's JSON holds at a path. of_hosts: what makes one number of several hosts'."""
+
+    stage: str
+    source: str
+    path: tuple[str | int, ...]
+    of_hosts: str | None = None
+
+
+@dataclass(frozen=True)
+class OfLog:
+    """A metric that a stage's log holds in the only group of a regular expression."""
+
+    stage: str
+    regex: str
+    of_hosts: str | None = None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number per trial. unit: what it is told in; None is a column's own."""
+
+    name: str
+    made_of: OfRows | OfJson | OfLog | Expression
+    better: Literal["lower", "higher"] | None = None
+    unit: str | None = None
+    line: int = 0
+
+
 @dataclass(frozen=True, repr=False)
 class Benchmark:
     """A whole config file, valid in itself: names are unique, references and templates resolve."""
@@ -209,6 +252,7 @@ class Benchmark:
     hosts: Mapping[str, HostConfig]  # in the file's order; `local` is always there
     stages: tuple[Stage, ...]
     plots: tuple[Plot, ...] = ()
+    metrics: tuple[Metric, ...] = ()
     vars: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     tags: tuple[str, ...] = ()

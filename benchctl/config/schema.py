@@ -19,6 +19,7 @@ from voluptuous.error import RequiredFieldInvalid
 from benchctl.config.values import (
     Check,
     address,
+    aggregate,
     any_text,
     as_is,
     boolean,
@@ -27,14 +28,18 @@ from benchctl.config.values import (
     duration,
     duration_or_auto,
     duration_or_none,
+    expression,
     host_key,
     integer,
+    json_path,
     kind_of,
     list_of,
     listing,
     mapping,
+    metric_name,
     not_over_ssh,
     not_yet,
+    number_pattern,
     one_of,
     secret,
     task_name,
@@ -76,6 +81,7 @@ class Draft:
     variables: dict[str, str]
     stages: list[Item]
     plots: list[Item]
+    metrics: list[Item]
 
     def outputs(self) -> Iterator[Item]:
         for stage in self.stages:
@@ -116,7 +122,8 @@ CONFIG = Noun(
             Optional("vars"): mapping,
             Required("stages"): listing,
             Optional("plots"): listing,
-            **_each(not_yet, "cases", "matrix", "exclude", "include", "trials", "metrics"),
+            Optional("metrics"): listing,
+            **_each(not_yet, "cases", "matrix", "exclude", "include", "trials"),
         }
     ),
 )
@@ -249,8 +256,31 @@ PLOT = Noun(
     ),
 )
 
+METRIC = Noun(
+    "a metric",
+    Schema(
+        {
+            Required("name"): metric_name,
+            Optional("source"): text,
+            Optional("column"): text,
+            Optional("aggregate"): aggregate,
+            Optional("json"): json_path,
+            Optional("stage"): text,
+            Optional("regex"): number_pattern,
+            Optional("value"): expression,
+            Optional("unit"): text,
+            Optional("better"): one_of("lower", "higher"),
+        }
+    ),
+)
 
-LISTS = {("stages",), ("stages", "outputs"), ("plots",)}  # where a single mapping stands for a list of one
+
+LISTS = {
+    ("stages",),
+    ("stages", "outputs"),
+    ("plots",),
+    ("metrics",),
+}  # where a single mapping stands for a list of one
 
 
 def draft(document: Document) -> Draft:
@@ -263,6 +293,7 @@ def draft(document: Document) -> Draft:
         variables=reader.texts(config.get("vars", {}), ("vars",), _VAR_NAME),
         stages=reader.items(reader.stage, config.get("stages", []), ("stages",)),
         plots=reader.items(reader.plot, config.get("plots", []), ("plots",)),
+        metrics=reader.items(reader.metric, config.get("metrics", []), ("metrics",)),
     )
 
 
@@ -396,6 +427,9 @@ class _Reader:
 
     def plot(self, value: Any, place: Place) -> Item:
         return self.item(PLOT, value, place)
+
+    def metric(self, value: Any, place: Place) -> Item:
+        return self.item(METRIC, value, place)
 
     def output(self, value: Any, place: Place) -> Item:
         output = self.item(OUTPUT, value, place)

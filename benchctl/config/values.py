@@ -15,6 +15,10 @@ from voluptuous import Invalid, MultipleInvalid
 
 from benchctl.config.model import Secret
 from benchctl.config.yaml_file import shown
+from benchctl.expression import Expression, NotArithmetic
+from benchctl.expression import parse as parse_expression
+from benchctl.json_path import Path as JsonPath
+from benchctl.json_path import parse as parse_json_path
 from benchctl.template import did_you_mean
 from benchctl.units import check_timestamp_unit, parse_duration
 
@@ -209,6 +213,53 @@ def _matching(pattern: str, sentence: str) -> Check:
 
 user_name = _matching(r"[^\s:/-][^\s:/]*", "{} is not a user name; it has no spaces, ':' or '/'")
 task_name = _matching(r"[A-Za-z_][\w.-]*", "{} is not the name of an Invoke task, such as build or db.reset")
+
+
+metric_name = _matching(
+    "[A-Za-z_][A-Za-z0-9_]{0,99}",
+    "{} is not a metric's name; use up to 100 letters, digits and _, beginning with a letter, as in p99_read",
+)
+
+AGGREGATES = ("avg", "median", "min", "max", "sum", "count", "rate", "std")
+
+
+def aggregate(value: Any) -> str:
+    """How many numbers become one: one of `AGGREGATES`, or a percentile such as p99.9."""
+    found = text(value)
+    if re.fullmatch(r"p[0-9]{1,2}(\.[0-9]{1,6})?", found) and float(found[1:]) > 0:
+        return found
+    if found not in AGGREGATES:
+        hint = did_you_mean(found, (*AGGREGATES, "p50", "p90", "p95", "p99"))
+        choices = f"{', '.join(AGGREGATES)} or a percentile above p0 and below p100, such as p99.9"
+        raise Invalid(f"must be {choices}, not {shown(found)}.{hint}".removesuffix("."))
+    return found
+
+
+def json_path(value: Any) -> JsonPath:
+    try:
+        return parse_json_path(text(value))
+    except ValueError as error:
+        raise Invalid(str(error)) from error
+
+
+def expression(value: Any) -> Expression:
+    try:
+        return parse_expression(text(value))
+    except NotArithmetic as error:
+        raise Invalid(str(error)) from error
+
+
+def number_pattern(value: Any) -> str:
+    """A regular expression with one group, around a number."""
+    found = text(value)
+    try:
+        groups = re.compile(found).groups
+    except (re.error, OverflowError, RecursionError) as error:
+        raise Invalid(f"is not a regular expression: {error}") from error
+    if groups != 1:
+        cure = "write the others as (?:...)" if groups else "put the number in ( and )"
+        raise Invalid(f"must have one group, around the number, and has {groups or 'none'}; {cure}")
+    return found
 
 
 def kind_of(value: Any) -> str:

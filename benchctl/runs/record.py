@@ -226,6 +226,8 @@ class MetricRecord(Record):
     """One number of a trial: None where it could not be had, with the `reason`.
 
     better: lower | higher | None. count: of how many observations it was made; None where that has no meaning.
+    remark: what to know of a value that is there, such as that a percentile has too few rows. declared: whether the
+    config asks for it; the others are there for every trial.
     """
 
     value: float | None = _key(_number)
@@ -233,6 +235,13 @@ class MetricRecord(Record):
     better: str | None = _name()
     count: int | None = _key(int)
     reason: str | None = _key(str)
+    remark: str | None = _key(str)
+    declared: bool = _key(bool, True)
+
+    def to_json(self) -> dict[str, Any]:
+        """Without what is not known: a run has thousands of them."""
+        written = super().to_json().items()
+        return {k: v for k, v in written if k == "value" or (v is not None and (k, v) != ("declared", True))}
 
 
 @dataclass(frozen=True, kw_only=True)
