@@ -41,7 +41,7 @@ STAGE_KEYS = (
 )
 
 
-@pytest.mark.parametrize("key", ["cases", "matrix", "exclude", "include", "trials", "metrics"])
+@pytest.mark.parametrize("key", ["cases", "matrix", "exclude", "include", "trials"])
 def test_later_section_is_refused_not_ignored(tmp_path: Path, key: str) -> None:
     expected = [f"{key}: '{key}' is not supported yet; remove it"]
     assert complaints(tmp_path, with_stage() + f"{key}: []\n") == expected
@@ -53,7 +53,7 @@ def test_later_key_of_a_stage_is_refused_not_ignored(tmp_path: Path, key: str) -
     assert complaints(tmp_path, with_stage(**{key: "1"})) == expected
 
 
-@pytest.mark.parametrize(("key", "meant"), [("metric", "metrics"), ("matix", "matrix"), ("trial", "trials")])
+@pytest.mark.parametrize(("key", "meant"), [("matix", "matrix"), ("trial", "trials")])
 def test_a_misspelled_later_section_is_told_as_that(tmp_path: Path, key: str, meant: str) -> None:
     (complaint,) = complaints(tmp_path, with_stage() + f"{key}: []\n")
     assert complaint.startswith(f"{key}: '{key}' is not a key of a config. {meant!r} is not supported yet. Keys: ")

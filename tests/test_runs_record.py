@@ -25,6 +25,7 @@ START = datetime(2026, 11, 24, 1, 49, 43, 123456, UTC)
 SUMMARY: dict[str, Any] = {
     "case": None,
     "trial": 1,
+    "warmup": False,
     "directory": ".",
     "status": "succeeded",
     "started": "2026-11-24T01:49:43.123456Z",

@@ -34,6 +34,7 @@ _PLAIN = {
     ("stages", "health_check"): {"type", "timeout", "retries", "interval", "status", "must_start"},
     ("stages", "outputs"): {"name", "optional", "collect"},
     ("plots",): {"name", "source", "type", "x", "y", "aggregation", "format"},
+    ("metrics",): {"name", "source", "column", "aggregate", "json", "stage", "value", "unit", "better"},
 }
 
 

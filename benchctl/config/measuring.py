@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from benchctl.config import undeclared
 from benchctl.config.findings import References, check_unique, listed
+from benchctl.config.precision import Precision
 from benchctl.config.schema import Item
 from benchctl.config.yaml_file import Place, shown
 from benchctl.expression import names_in
@@ -33,6 +34,28 @@ def check_metrics(references: References) -> None:
     for metric in references.draft.metrics:
         _Metric(references, metric).check()
     _check_circles(references)
+
+
+def check_precision(references: References, place: Place, precision: Precision) -> None:
+    """Notes a problem unless its metric is there, and in a unit of the same kind as far as is known."""
+    check_metric_name(references, place, precision.metric)
+    metric = next((one for one in references.draft.metrics if one.get("name") == precision.metric), None)
+    if metric is None or precision.unit is None:
+        return
+    unit = metric.get("unit") or _unit_of_column(references, metric)
+    try:
+        precision.allowed(1.0, unit)
+    except ValueError as error:
+        references.problem(place, str(error))
+
+
+def _unit_of_column(references: References, metric: Item) -> str | None:
+    """What a metric of a column is in by itself."""
+    if metric.get("aggregate") in OF_ROWS:
+        return "1/s" if metric["aggregate"] == "rate" else None
+    output = references.outputs.get(metric.get("source", ""))
+    columns = output["data_schema"]["columns"] if output and "data_schema" in output else {}
+    return columns[metric["column"]].get("unit") if metric.get("column") in columns else None
 
 
 def check_metric_name(references: References, place: Place, name: str) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 from voluptuous import Invalid, MultipleInvalid
 
 from benchctl.config.model import Secret
+from benchctl.config.precision import Precision
+from benchctl.config.precision import parse as parse_precision
 from benchctl.config.yaml_file import shown
 from benchctl.expression import Expression, NotArithmetic
 from benchctl.expression import parse as parse_expression
@@ -246,6 +248,14 @@ def expression(value: Any) -> Expression:
     try:
         return parse_expression(text(value))
     except NotArithmetic as error:
+        raise Invalid(str(error)) from error
+
+
+def precision(value: Any) -> Precision:
+    """`p99 +-5%`."""
+    try:
+        return parse_precision(text(value))
+    except ValueError as error:
         raise Invalid(str(error)) from error
 
 

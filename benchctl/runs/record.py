@@ -330,6 +330,7 @@ class TrialRecord(Record):
 
     case: str | None = _name()
     trial: int = _key(int, 1)
+    warmup: bool = _key(bool, False)
     directory: str = _name(".")
     status: str = _name("")
     started: datetime | None = field(default=None, metadata=_TIME)
@@ -340,6 +341,11 @@ class TrialRecord(Record):
     flags: tuple[str, ...] = _texts()
     error: Failure | None = field(default=None, metadata=_FAILURE)
     stages: tuple[StageRecord, ...] = _records(StageRecord)
+
+    @property
+    def counts(self) -> bool:
+        """Whether its numbers are part of what the run measured."""
+        return not self.warmup and self.status in ("succeeded", "incomplete")
 
     def to_json(self) -> dict[str, Any]:
         """All of it, as trial.json keeps it."""
