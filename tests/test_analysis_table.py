@@ -180,6 +180,16 @@ def test_strings_that_look_like_nothing_stay_strings(tmp_path: Path) -> None:
     assert rows(tmp_path, text, COLUMNS)["op"] == ["NA", "null", "", "007"]
 
 
+@pytest.mark.parametrize("words", [["007", "7", "7.0"], ["True", "true"], ["1e3", "99999999999999999999"]])
+def test_strings_that_all_look_like_numbers_stay_strings_in_every_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 64)
+    text = HEAD + "".join(f"1763900000000,1.5,{word}\n" for word in [*words, *words, "a", *words])
+    assert rows(tmp_path, text, COLUMNS)["op"] == [*words, *words, "a", *words]
+    assert rows(tmp_path, text + "x\n", COLUMNS)["op"] == [*words, *words, "a", *words]  # with a block cell by cell
+
+
 @pytest.mark.parametrize(
     ("cell", "unit", "nanoseconds"),
     [

@@ -48,7 +48,7 @@ def _floats(series: pd.Series[Any], _: Column) -> Any:
 
 
 def _strings(series: pd.Series[Any], _: Column) -> Any:
-    return series.array
+    return series.array if series.dtype == "category" else pd.Categorical(series)
 
 
 def _times(series: pd.Series[Any], column: Column) -> Any:
