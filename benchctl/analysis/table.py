@@ -136,19 +136,27 @@ class _Reader:
     def _read_fast(self, data: bytes) -> Block:
         lines = self._check_structure(data)
         wanted = [name for name in self._names if name in self._declared or name in self._extras]
-        frame = _parsed(
-            data,
-            sep=self._layout.delimiter,
-            names=self._names,
-            usecols=wanted,
-            dtype=self._strings,
-            na_values=dict.fromkeys(self._extras, MISSING),
-        )
+        strings = self._strings  # which the other thread may replace
+        frame = self._frame(data, wanted, strings)
+        turned = [name for name, kind in strings.items() if kind == "category" and not _holds_text(frame[name])]
+        if turned:  # pandas makes numbers of categories that all look so: 007 would be 7
+            strings = self._strings = {**strings, **dict.fromkeys(turned, "str")}
+            frame = self._frame(data, wanted, strings)
         if len(frame) != lines:
             raise NotAllFit
         values = {column.name: convert(frame[name], column) for name, column in self._declared.items()}
         extras = {given: frame[name].array for name, given in self._extras.items()}
         return Block({**extras, **values}, rows=len(frame), lines=lines)
+
+    def _frame(self, data: bytes, wanted: Sequence[str], strings: dict[str, str]) -> pd.DataFrame:
+        return _parsed(
+            data,
+            sep=self._layout.delimiter,
+            names=self._names,
+            usecols=wanted,
+            dtype=strings,
+            na_values=dict.fromkeys(self._extras, MISSING),
+        )
 
     def _check_structure(self, data: bytes) -> int:
         """How many lines there are; each has as many cells as the header. Raises NotAllFit."""
@@ -232,6 +240,10 @@ def _parsed(data: bytes, **options: Any) -> pd.DataFrame:
             io.BytesIO(data), header=None, keep_default_na=False, index_col=False, low_memory=False, **options
         )
         return frame
+
+
+def _holds_text(series: pd.Series[Any]) -> bool:
+    return isinstance(series.cat.categories.dtype, pd.StringDtype)
 
 
 def _pieces(data: bytes) -> Iterator[bytes]:
