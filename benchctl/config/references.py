@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from benchctl.config.choosing import check_choice
 from benchctl.config.commandline import args_flaw
 from benchctl.config.drawing import check_plots
 from benchctl.config.findings import References, check_slugs_differ, check_unique, listed
@@ -87,6 +88,7 @@ def _check_stages(references: References) -> None:
             _check_spread(references, stage.at("hosts"), stage["hosts"])
         _check_companions(references, stage)
         _check_args(references, stage)
+        check_choice(references, stage)
         if "script" in stage:
             _check_script(references, stage.at("script"), stage["script"])
         if "copy" in stage:
