@@ -85,7 +85,8 @@ def run(  # noqa: PLR0913 - one keyword for each thing that one may want to chan
     from benchctl import given
     from benchctl.runs.store import Store
     from benchctl.workflow.evaluation import Evaluation, nothing_drawn
-    from benchctl.workflow.run import RunOptions, execute
+    from benchctl.workflow.options import RunOptions
+    from benchctl.workflow.run import execute
 
     variables, hearing = given.variables(env or {}), given.listeners(listeners)
     settings = given.texts_by_name(overrides or {}, "overrides")
@@ -212,7 +213,7 @@ def results_directory(benchmark: Benchmark, results: str | Path | None = None) -
 
 def find(selector: str = "latest", *, results: str | Path | None = None) -> RunRecord:
     """A kept run: `run-012`, `12`, `latest`, `latest~1`, its uid, or a path. Raises RunNotFound, RunUnreadable."""
-    from benchctl.runs.record import load as load_record
+    from benchctl.runs.loading import load as load_record
 
     return load_record(open_store(results).find(selector))
 
@@ -220,6 +221,7 @@ def find(selector: str = "latest", *, results: str | Path | None = None) -> RunR
 def open_store(results: str | Path | None = None) -> Store:
     """The kept runs: those of `results`, else of BENCHCTL_RESULTS, the output_dir of ./config.yaml, or ./results."""
     from benchctl.config.peek import output_dir_in
-    from benchctl.runs.store import Store, results_root
+    from benchctl.runs.root import results_root
+    from benchctl.runs.store import Store
 
     return Store(results_root(results, output_dir_in))

@@ -281,7 +281,7 @@ def show(run: str, results: str | None, as_json: bool) -> None:
     """
     from benchctl.reports.run_page import run_json, run_text
     from benchctl.reports.text import fitted
-    from benchctl.runs.record import load
+    from benchctl.runs.loading import load
 
     record = load(find_run(run, results))
     if as_json:
@@ -327,7 +327,7 @@ def plot(runs: Sequence[str], *, as_json: bool, results: str | None, **given: An
     run has them, or into DIRECTORY.
     """
     import benchctl
-    from benchctl.runs.record import load
+    from benchctl.runs.loading import load
 
     records = [load(find_run(run, results)) for run in runs or ["latest"]]
     drawn = benchctl.plot(records, given["names"], directory=given["directory"], config=given["config"])

@@ -17,7 +17,9 @@ from benchctl.events import Event
 from benchctl.reports import logs
 from benchctl.reports.logs import follow, log_lines
 from benchctl.runs import facts
-from benchctl.runs.store import Folder, Journal, RunDirectory, Store
+from benchctl.runs.files import Folder
+from benchctl.runs.journal import Journal
+from benchctl.runs.store import RunDirectory, Store
 
 
 @pytest.fixture

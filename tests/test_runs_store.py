@@ -17,15 +17,10 @@ import pytest
 
 from benchctl.errors import RunNotFound, RunUnreadable, UsageError
 from benchctl.events import OUTPUT_LINES, WARNING, Event
-from benchctl.runs.store import (
-    Journal,
-    NotPlain,
-    NotWritten,
-    RunDirectory,
-    Store,
-    output_dir_in,
-    results_root,
-)
+from benchctl.runs.files import NotWritten
+from benchctl.runs.journal import Journal
+from benchctl.runs.root import NotPlain, output_dir_in, results_root
+from benchctl.runs.store import RunDirectory, Store
 
 MOMENT = datetime(2026, 11, 24, 1, 49, 43, 123456, UTC)
 UID = "20261124T014943.123456Z-3f9a2c1b"
@@ -159,7 +154,8 @@ def test_full_disk_leaves_the_earlier_file_intact(store: Store) -> None:
     run.write_metadata({"status": "running"})
     code = """if 1:
         import resource, sys
-        from benchctl.runs.store import NotWritten, RunDirectory
+        from benchctl.runs.files import NotWritten
+        from benchctl.runs.store import RunDirectory
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
         try:
             RunDirectory(sys.argv[1]).write_metadata({"note": "x" * 2000})

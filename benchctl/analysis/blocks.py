@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 
 from benchctl.config.model import Column
 from benchctl.errors import DataError
-from benchctl.runs.store import open_file
+from benchctl.runs.files import open_file
 from benchctl.template import did_you_mean
 
 BLOCK_BYTES = 8 << 20

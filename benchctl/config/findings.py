@@ -38,6 +38,11 @@ class References:
     def outputs(self) -> dict[str, Item]:
         return {output["name"]: output for output in self.draft.outputs() if "name" in output}
 
+    @property
+    def has_broken_cases(self) -> bool:
+        """Whether there are none because of a problem that is told already."""
+        return any(place[0] in ("cases", "matrix", "exclude", "include") for place in self.document.bad if place)
+
     def hosts_of(self, stage: Item) -> tuple[str, ...]:
         """The aliases of the hosts that a stage runs on, as far as there are such; `local` where there are none."""
         given = stage.get("hosts", (stage.get("host", "local"),))

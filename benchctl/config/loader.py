@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from benchctl.config import references, schema
+from benchctl.config import cases, references, schema
 from benchctl.config.masking import exposed_passwords, masked
 from benchctl.config.model import (
     Benchmark,
@@ -22,6 +22,7 @@ from benchctl.config.model import (
     Output,
     Plot,
     Stage,
+    Trials,
     slug,
 )
 from benchctl.config.schema import Draft, Item
@@ -52,6 +53,7 @@ def load(path: str | Path | None = None, *, overrides: Mapping[str, str] | None 
     document = read(absolute, str(file), schema.LISTS)
     draft = schema.draft(document)
     draft.variables.update(_overrides(document, draft, overrides or {}))
+    draft.cases = cases.expand(document, draft)
     warnings = [*exposed_passwords(document), *references.check(document, draft, absolute.parent)]
     if document.problems:
         document.raise_problems()
@@ -120,9 +122,11 @@ def _benchmark(document: Document, draft: Draft, path: Path, warnings: list[str]
         sha256=document.sha256,
         document=masked_document,
         hosts=_hosts(document, draft, path.parent),
-        stages=tuple(_stage(document, stage, variables, declared=tuple(draft.hosts)) for stage in draft.stages),
+        stages=tuple(_stage(document, draft, stage, variables) for stage in draft.stages),
         plots=tuple(_plot(document, plot, variables) for plot in draft.plots),
         metrics=_metrics(document, draft),
+        cases=draft.cases,
+        trials=Trials(**draft.trials.values),
         vars=draft.variables,
         secrets=frozenset(document.secrets),
         warnings=tuple(warnings),
@@ -143,15 +147,17 @@ def _host(document: Document, alias: str, host: Item, directory: Path) -> HostCo
     return HostConfig(alias=alias, **values, line=document.line(host.place))
 
 
-def _stage(document: Document, stage: Item, variables: Mapping[str, str], *, declared: tuple[str, ...]) -> Stage:
-    """declared: the aliases that `all` stands for."""
+def _stage(document: Document, draft: Draft, stage: Item, variables: Mapping[str, str]) -> Stage:
     values = dict(stage.values)
+    values["cases"] = cases.of_stage(stage, draft.cases)
+    for key in ("only", "when"):
+        values.pop(key, None)
     values["timeout_s"] = values.pop("timeout", None)
     if "backoff" in values:
         values["backoff_s"] = values.pop("backoff")
     values["is_spread"] = "hosts" in values
     given = values.get("hosts", (values.pop("host", "local"),))
-    values["hosts"] = declared if given == ("all",) else given
+    values["hosts"] = tuple(draft.hosts) if given == ("all",) else given
     values["outputs"] = tuple(_output(document, output, variables) for output in values.pop("outputs", []))
     if "health_check" in values:
         values["health_check"] = _health_check(document, values["health_check"])

@@ -29,8 +29,10 @@ _PLAIN = {
     ("hosts",): {"ip", "username", "port", "gateway", "address", "connect_timeout", "host_key"},
     ("stages",): {
         *("name", "host", "hosts", "script", "task", "timeout", "background", "may_exit", "skip"),
-        *("retries", "backoff", "always", "continue_on_error", "scope"),
+        *("retries", "backoff", "always", "continue_on_error", "scope", "only"),
     },
+    ("cases",): {"name"},
+    ("trials",): {"repeat", "warmup", "order", "seed"},
     ("stages", "health_check"): {"type", "timeout", "retries", "interval", "status", "must_start"},
     ("stages", "outputs"): {"name", "optional", "collect"},
     ("plots",): {"name", "source", "type", "x", "y", "aggregation", "format"},

@@ -133,6 +133,24 @@ class Copy:
 
 
 @dataclass(frozen=True)
+class Case:
+    """One combination of parameters; its name is the start of a directory's."""
+
+    name: str
+    params: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Trials:
+    """How often each case is measured, and in which order; seed None: drawn at the run's start."""
+
+    repeat: int = 1
+    warmup: int = 0
+    order: Literal["interleaved", "sequential", "random"] = "interleaved"
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
 class Stage:
     """One entry of `stages:`; exactly one of command, script, copy, task is given."""
 
@@ -156,6 +174,7 @@ class Stage:
     continue_on_error: bool = False
     scope: Literal["trial", "run"] = "trial"
     skip: bool = False
+    cases: frozenset[str] | None = None  # in which alone it is done; from `only` and `when`
     health_check: HealthCheck | None = None
     outputs: tuple[Output, ...] = ()
     line: int = 0
@@ -253,6 +272,8 @@ class Benchmark:
     stages: tuple[Stage, ...]
     plots: tuple[Plot, ...] = ()
     metrics: tuple[Metric, ...] = ()
+    cases: tuple[Case, ...] = ()  # none: there is one, without a name
+    trials: Trials = Trials()
     vars: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     tags: tuple[str, ...] = ()

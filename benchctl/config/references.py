@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from benchctl.config.choosing import check_choice
 from benchctl.config.columns import check_columns
 from benchctl.config.commandline import args_flaw
 from benchctl.config.drawing import check_plots
@@ -98,6 +99,7 @@ def _check_stages(references: References) -> None:
             _check_spread(references, stage.at("hosts"), stage["hosts"])
         _check_companions(references, stage)
         _check_args(references, stage)
+        check_choice(references, stage)
         if "script" in stage:
             _check_script(references, stage.at("script"), stage["script"])
         if "copy" in stage:

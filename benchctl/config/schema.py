@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from voluptuous import Invalid, MultipleInvalid, Optional, Required, Schema
 from voluptuous.error import RequiredFieldInvalid
 
+from benchctl.config.model import Case
 from benchctl.config.values import (
     Check,
     address,
@@ -23,6 +24,7 @@ from benchctl.config.values import (
     any_text,
     as_is,
     boolean,
+    case_name,
     command,
     delimiter,
     duration,
@@ -82,6 +84,12 @@ class Draft:
     stages: list[Item]
     plots: list[Item]
     metrics: list[Item]
+    given_cases: list[Item]
+    matrix: dict[str, tuple[str, ...]]
+    exclude: list[dict[str, str]]
+    include: list[dict[str, str]]
+    trials: Item
+    cases: tuple[Case, ...] = ()  # what those make; filled in by `cases.expand`
 
     def outputs(self) -> Iterator[Item]:
         for stage in self.stages:
@@ -123,7 +131,11 @@ CONFIG = Noun(
             Required("stages"): listing,
             Optional("plots"): listing,
             Optional("metrics"): listing,
-            **_each(not_yet, "cases", "matrix", "exclude", "include", "trials"),
+            Optional("cases"): listing,
+            Optional("matrix"): mapping,
+            Optional("exclude"): listing,
+            Optional("include"): listing,
+            Optional("trials"): mapping,
         }
     ),
 )
@@ -192,7 +204,23 @@ STAGE = Noun(
             Optional("skip"): boolean,
             Optional("health_check"): mapping,
             Optional("outputs"): listing,
-            **_each(not_yet, "only"),
+            Optional("only"): list_of(text),
+            Optional("when"): mapping,
+        }
+    ),
+)
+
+CASE = Noun("a case", Schema({Optional("name"): case_name, Optional("params"): mapping}))
+
+TRIALS = Noun(
+    "trials",
+    Schema(
+        {
+            Optional("repeat"): integer(1, 10_000),
+            Optional("warmup"): integer(0, 1000),
+            Optional("order"): one_of("interleaved", "sequential", "random"),
+            Optional("seed"): integer(0, 10**15),
+            **_each(not_yet, "until", "min", "max", "budget"),
         }
     ),
 )
@@ -280,6 +308,9 @@ LISTS = {
     ("stages", "outputs"),
     ("plots",),
     ("metrics",),
+    ("cases",),
+    ("exclude",),
+    ("include",),
 }  # where a single mapping stands for a list of one
 
 
@@ -294,6 +325,11 @@ def draft(document: Document) -> Draft:
         stages=reader.items(reader.stage, config.get("stages", []), ("stages",)),
         plots=reader.items(reader.plot, config.get("plots", []), ("plots",)),
         metrics=reader.items(reader.metric, config.get("metrics", []), ("metrics",)),
+        given_cases=reader.items(reader.case, config.get("cases", []), ("cases",)),
+        matrix=reader.choices(config.get("matrix", {}), ("matrix",)),
+        exclude=reader.combinations(config.get("exclude", []), ("exclude",)),
+        include=reader.combinations(config.get("include", []), ("include",)),
+        trials=reader.item(TRIALS, config.get("trials"), ("trials",)),
     )
 
 
@@ -309,6 +345,9 @@ _VAR_NAME = _NameRule(
     "[A-Za-z0-9_][A-Za-z0-9_-]*", "is not a name that {{vars.NAME}} can hold; use letters, digits, _ and -"
 )
 _ENV_NAME = _NameRule(VARIABLE_NAME, VARIABLE_RULE)
+_PARAM_NAME = _NameRule(
+    VARIABLE_NAME, "can't be a parameter, since it is a variable of every command too; use letters, digits and _"
+)
 _ALIAS = _NameRule(
     "[A-Za-z0-9][A-Za-z0-9_-]{0,99}",
     "is not a host's alias; use up to 100 letters, digits, - and _, beginning with a letter or digit",
@@ -413,8 +452,42 @@ class _Reader:
                 self.document.problem((*place, name), f"{shown(name)} {rule.sentence}")
         return found
 
+    def case(self, value: Any, place: Place) -> Item:
+        case = self.item(CASE, value, place)
+        case.values["params"] = self.texts(case.get("params", {}), case.at("params"), _PARAM_NAME)
+        return case
+
+    def choices(self, values: Mapping[str, Any], place: Place) -> dict[str, tuple[str, ...]]:
+        """A mapping from names of parameters to a text or several."""
+        found: dict[str, tuple[str, ...]] = {}
+        for name, value in values.items():
+            try:
+                found[name] = list_of(any_text)(value)
+            except MultipleInvalid as errors:
+                for error in errors.errors:
+                    inner: list[Any] = error.path
+                    self.document.problem((*place, name, *inner), error.error_message)
+            except Invalid as error:
+                self.document.problem((*place, name), error.error_message)
+            if not re.fullmatch(_PARAM_NAME.pattern, name):
+                self.document.problem((*place, name), f"{shown(name)} {_PARAM_NAME.sentence}")
+        return found
+
+    def combinations(self, values: list[Any], place: Place) -> list[dict[str, str]]:
+        """A list of mappings from names of parameters to texts."""
+        found = []
+        for number, value in enumerate(values):
+            if isinstance(value, dict):
+                found.append(self.texts(value, (*place, number), _PARAM_NAME))
+            else:
+                sentence = f"must be a mapping such as {{clients: 8}}, not {kind_of(value)}"
+                self.document.problem((*place, number), sentence)
+        return found
+
     def stage(self, value: Any, place: Place) -> Item:
         stage = self.item(STAGE, value, place)
+        if "when" in stage:
+            stage.values["when"] = self.choices(stage["when"], stage.at("when"))
         if "env" in stage:
             stage.values["env"] = self.texts(stage["env"], stage.at("env"), _ENV_NAME)
         if "health_check" in stage:

@@ -214,6 +214,11 @@ def _matching(pattern: str, sentence: str) -> Check:
 
 
 user_name = _matching(r"[^\s:/-][^\s:/]*", "{} is not a user name; it has no spaces, ':' or '/'")
+case_name = _matching(
+    r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,98}[A-Za-z0-9_-])?",
+    "{} can't name a case, whose directory is called after it; use up to 100 letters, digits, - _ and ., beginning "
+    "with a letter or digit",
+)
 task_name = _matching(r"[A-Za-z_][\w.-]*", "{} is not the name of an Invoke task, such as build or db.reset")
 
 

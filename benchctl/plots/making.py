@@ -16,8 +16,8 @@ from benchctl.config.model import Plot, slug
 from benchctl.errors import BenchctlError, PlotError, UsageError
 from benchctl.plots import boxplot, curves, histogram, time_series
 from benchctl.plots.canvas import Job, image, styled
+from benchctl.runs.files import Folder
 from benchctl.runs.record import PlotRecord, RunRecord, TrialRecord
-from benchctl.runs.store import Folder
 from benchctl.template import did_you_mean, fill
 
 if TYPE_CHECKING:

@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from benchctl.reports.text import clean, cut, duration, moment, table
-from benchctl.runs.record import RunRecord, glance
-from benchctl.runs.store import Store, time_text
+from benchctl.runs.files import time_text
+from benchctl.runs.loading import glance
+from benchctl.runs.record import RunRecord
+from benchctl.runs.store import Store
 
 NAME = 2  # which column
 SHORTEST_NAME = 20

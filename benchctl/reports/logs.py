@@ -14,8 +14,11 @@ from benchctl.config.model import slug
 from benchctl.errors import RunUnreadable, UsageError
 from benchctl.events import Event
 from benchctl.reports.text import clean
-from benchctl.runs.record import StageRecord, glance, load
-from benchctl.runs.store import EVENTS, METADATA, RunDirectory, open_file, parse_event
+from benchctl.runs.files import open_file
+from benchctl.runs.journal import parse_event
+from benchctl.runs.loading import glance, load
+from benchctl.runs.record import StageRecord
+from benchctl.runs.store import EVENTS, METADATA, RunDirectory
 from benchctl.template import did_you_mean
 
 POLL_S = 0.2

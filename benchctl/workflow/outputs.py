@@ -18,14 +18,16 @@ from benchctl.hosts.files.collecting import Collected, Watch, collect, collect_p
 from benchctl.hosts.files.landing import discard
 from benchctl.hosts.files.reading import Missing
 from benchctl.hosts.host import Host
+from benchctl.runs.files import make_directory
 from benchctl.runs.record import FileRecord, OutputRecord
-from benchctl.runs.store import make_directory
 from benchctl.template import fill
 from benchctl.workflow.oddities import oddities
 
 PROGRESS_S = 0.1
 
 OUR_OWN = frozenset({"metadata.json", "trial.json", "events.ndjson", "config.yaml", "logs", "scripts", "trials"})
+
+Seen = dict[tuple[str, str], tuple[str, float]]
 
 Announce = Callable[..., None]
 
@@ -54,7 +56,7 @@ class Collector:
     folder: Path
     announce: Announce
     seen: Mapping[tuple[str, str], tuple[str, float]] = field(default_factory=dict)
-    found: dict[tuple[str, str], tuple[str, float]] = field(default_factory=dict)
+    found: Seen = field(default_factory=dict)
     taken: dict[Path, Wanted] = field(default_factory=dict)
     unreachable: dict[str, HostError] = field(default_factory=dict)
 
