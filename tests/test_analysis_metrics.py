@@ -69,7 +69,7 @@ AGGREGATES = ("avg", "median", "min", "max", "sum", "std", "p50", "p90", "p95", 
 
 def by_numpy(values: Any, how: str) -> float:
     values = np.asarray(values, dtype=np.float64)
-    plain = {"avg": np.mean, "median": np.median, "min": np.min, "max": np.max, "sum": np.sum}
+    plain: dict[str, Any] = {"avg": np.mean, "median": np.median, "min": np.min, "max": np.max, "sum": np.sum}
     if how == "std":
         return float(np.std(values, ddof=1))
     return float(plain[how](values)) if how in plain else float(np.percentile(values, float(how[1:])))
@@ -177,7 +177,12 @@ def test_one_row_has_no_std(tmp_path: Path) -> None:
         ("sum", "latency", "ms", 2.5),
         ("max", "n", "ops", 7.0),
         ("count", None, "ops", 2.0),
+        ("count", None, "things", 2.0),
+        ("count", None, "kops", 0.002),
         ("rate", None, "ops/s", 1.0),
+        ("rate", None, "Hz", 1.0),
+        ("rate", None, "things/min", 60.0),
+        ("rate", None, "kops/min", 0.06),
     ],
 )
 def test_a_metric_is_told_in_the_unit_asked_for(
@@ -413,7 +418,12 @@ def test_a_run_has_its_metrics_in_the_record(bench: Bench) -> None:
     assert record.status == "succeeded"
     found = record.trials[0].metrics
     assert {name: metric for name, metric in found.items() if metric.declared} == {
-        "p99": MetricRecord(value=pytest.approx(198.01), unit="ms", better="lower", count=200),
+        "p99": MetricRecord(
+            value=pytest.approx(198.01),  # type: ignore[arg-type]
+            unit="ms",
+            better="lower",
+            count=200,
+        ),
         "iops": MetricRecord(value=12.5),
         "tps": MetricRecord(value=50.0),
         "left_out": MetricRecord(reason="stage 'later' was skipped"),

@@ -111,7 +111,7 @@ def test_a_problem_has_its_file_line_and_path(tmp_path: Path) -> None:
 
 COLUMNS = "Columns: t, latency, n, op, load"
 NUMBERS = "columns with numbers: latency, n, load"
-TIMES = "units that it can be told in: ns, us, µs, μs, ms, s"
+RATE = "a rate is of rows per time, as 1/s, ops/s or ops/min are"
 AGGREGATES = (
     "must be avg, median, min, max, sum, count, rate, std or a percentile above p0 and below p100, such as p99.9, not"
 )
@@ -138,13 +138,19 @@ AGGREGATES = (
         ({"aggregate": "mediam"}, f".aggregate: {AGGREGATES} 'mediam'. Did you mean 'median'?"),
         ({"source": "names", "column": "op", "aggregate": "rate"}, ".aggregate: a rate needs a timestamp, and output "
          "'names' has no column of that type"),
-        ({"unit": "MB"}, f".unit: column 'latency' is in us, which can't be told in 'MB'; {TIMES}"),
-        ({"unit": "msec"}, f".unit: column 'latency' is in us, which can't be told in 'msec'; {TIMES}"),
-        ({"column": "load", "unit": "kops"}, ".unit: column 'load' is in ops, which can't be told in 'kops'; remove it,"
-         " or give ops"),
-        ({"aggregate": "rate", "unit": "1/min"}, ".unit: a rate is per second; '1/min' is not, as 1/s or ops/s are"),
-        ({"aggregate": "count", "unit": "ms"}, ".unit: count is a number of rows, which has no ms; remove it, or name "
-         "what a row is"),
+        ({"unit": "MB"}, ".unit: column 'latency' is in us: us can't be converted to MB: us measures time, MB measures "
+         "data"),
+        ({"unit": "msec"}, ".unit: column 'latency' is in us: us can't be converted to msec: us measures time, 'msec' "
+         "is a label. Did you mean 'ms'?"),
+        ({"column": "load", "unit": "gizmos"}, ".unit: column 'load' is in ops: ops can't be converted to gizmos: ops "
+         "measures operations, 'gizmos' is a label"),
+        ({"aggregate": "rate", "unit": "ms"}, f".unit: {RATE}; 'ms' is not"),
+        ({"aggregate": "rate", "unit": "MB/s"}, f".unit: {RATE}; 'MB/s' is not"),
+        ({"aggregate": "rate", "unit": "ops"}, f".unit: {RATE}; 'ops' is not"),
+        ({"aggregate": "count", "unit": "ms"}, ".unit: count is a number of rows, and ms measures time; remove it, or "
+         "name a row"),
+        ({"aggregate": "count", "unit": "ops/s"}, ".unit: count is a number of rows, and ops/s measures operations per "
+         "time; remove it, or name a row"),
         ({"better": "less"}, ".better: must be lower or higher, not 'less'"),
         ({"stage": "load"}, ".stage: 'stage' means nothing for a metric of a column; remove it"),
         ({"json": "$.a"}, ".column: 'column' means nothing beside json; remove it"),
@@ -192,6 +198,12 @@ HOSTS = "stage 'both' runs on 2 hosts; say what makes one number of theirs by ag
 )  # fmt: skip
 def test_a_metric_that_makes_no_sense_is_told(tmp_path: Path, keys: dict[str, Any], message: str) -> None:
     assert complaints(tmp_path, {"name": "x", **keys}) == [f"metrics[0]{message}"]
+
+
+def test_a_unit_in_another_spelling_is_a_label_and_that_is_said(tmp_path: Path) -> None:
+    path = written(tmp_path, {"name": "x", "stage": "load", "regex": "(1)", "unit": "msec"})
+    warning = f"{path}:1: metrics[0].unit: unit 'msec' is a label, and not a known unit. Did you mean 'ms'?"
+    assert warning in load(path).warnings
 
 
 def test_unknown_names_in_an_expression_are_told_with_what_was_meant(tmp_path: Path) -> None:

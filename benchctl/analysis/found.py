@@ -18,7 +18,8 @@ from benchctl.runs.record import OutputRecord, StageOnHost
 
 LONGEST_LINE = 1 << 20
 LARGEST_JSON = 64 << 20
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)?(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_WHOLE = "(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)"
+_NUMBER = re.compile(rf"[+-]?(?:{_WHOLE}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _OF_HOSTS: dict[str, Callable[[Sequence[float]], float]] = {
     "avg": statistics.fmean,
     "median": statistics.median,
@@ -55,7 +56,7 @@ def _one(numbers: Mapping[str, float], of_hosts: str | None) -> float:
 def number(text: str) -> float:
     """A number as programs print it: 12, -1.5, 1e6, and 1,234.5 with commas between thousands. Raises ValueError."""
     plain = text.strip()
-    if not re.search("[0-9]", plain) or not _NUMBER.fullmatch(plain):
+    if not _NUMBER.fullmatch(plain):
         raise ValueError(f"{plain[:40]!r} is not a number")
     value = float(plain.replace(",", ""))
     if not math.isfinite(value):

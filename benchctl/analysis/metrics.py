@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 from benchctl.analysis.collected import NotMeasured, outputs_of, stage_of
 from benchctl.analysis.found import in_json, in_log
@@ -13,7 +14,7 @@ from benchctl.config import undeclared
 from benchctl.config.model import Metric, OfJson, OfLog, OfRows
 from benchctl.expression import Expression, NoResult, evaluate, names_in
 from benchctl.runs.record import MetricRecord, RunRecord, StageRecord, TrialRecord
-from benchctl.units import UNITS
+from benchctl.units import convert, unit_of
 
 
 def measure(metrics: Sequence[Metric], run: RunRecord, trial: TrialRecord) -> dict[str, MetricRecord]:
@@ -65,8 +66,8 @@ class _OfTrial:
             made, own_unit = self._made(metric, known)
         except NotMeasured as reason:
             return replace(record, reason=str(reason))
-        value = made.value if own_unit is None else _told_in(made.value, own_unit, metric.unit or own_unit)
-        return replace(record, value=value, unit=metric.unit or own_unit, count=made.count, remark=made.remark)
+        value, unit = _told_in(made, metric, own_unit), metric.unit or own_unit
+        return replace(record, value=value, unit=unit, count=made.count, remark=made.remark)
 
     def _made(self, metric: Metric, known: Mapping[str, MetricRecord]) -> tuple[Reduced, str | None]:
         """The number, and the unit that it is in by itself."""
@@ -99,12 +100,14 @@ class _OfTrial:
             yield from _of_stage(stage)
 
 
-def _told_in(value: float, own: str, wanted: str) -> float:
-    """A value in another unit of the same kind; a label is all that others are."""
-    if own == wanted or own not in UNITS or wanted not in UNITS:
-        return value
-    larger = UNITS[own].factor / UNITS[wanted].factor
-    return value * larger if larger >= 1 else value / (UNITS[wanted].factor / UNITS[own].factor)
+def _told_in(made: Reduced, metric: Metric, own_unit: str | None) -> float:
+    """The number in the metric's unit. Rows are counted in things, as kops/s are 1000 of them per second."""
+    if metric.unit is None or not isinstance(metric.made_of, OfRows):
+        return made.value
+    if metric.made_of.aggregate in ("count", "rate"):
+        unit = unit_of(metric.unit)
+        return float(Fraction(made.value) / unit.factor) if unit else made.value
+    return float(convert(made.value, own_unit, metric.unit)) if own_unit else made.value
 
 
 def _worked_out(expression: Expression, known: Mapping[str, MetricRecord]) -> float:

@@ -10,7 +10,7 @@ from benchctl.config.precision import Precision
 from benchctl.config.schema import Item
 from benchctl.config.yaml_file import Place, shown
 from benchctl.expression import names_in
-from benchctl.units import UNITS
+from benchctl.units import did_you_mean_unit, dimension, factor
 
 KINDS = ("json", "regex", "value")  # the keys that make a metric something else than a column's
 NEEDED = {
@@ -27,6 +27,7 @@ BESIDE = {  # which other keys mean something
 }
 OF_HOSTS = ("avg", "median", "min", "max", "sum")  # what makes one number of several hosts'
 OF_ROWS = ("count", "rate")  # which need no column
+NO_ROWS = ("time", "data", "number", "data per time", "time per time")  # what no number of rows is measured in
 
 
 def check_metrics(references: References) -> None:
@@ -100,6 +101,13 @@ class _Metric:
     def check(self) -> None:
         if self._is_one_thing() and self._has_its_keys():
             {"column": self._column, "json": self._json, "regex": self._regex, "value": self._value}[self.kind]()
+        self._check_label()
+
+    def _check_label(self) -> None:
+        """A unit that looks like a known one in another spelling is a label all the same, and that is said."""
+        unit = self.metric.get("unit")
+        if unit and not self._is_broken("unit") and (meant := did_you_mean_unit(unit)):
+            self.references.warn(self.metric.at("unit"), f"unit {unit!r} is a label, and not a known unit.{meant}")
 
     def _problem(self, key: str, sentence: str) -> None:
         self.references.problem(self.metric.at(key), sentence)
@@ -189,22 +197,22 @@ class _Metric:
             self._unit_of_column(column.get("unit"), self.metric["unit"])
 
     def _unit_of_column(self, own: str | None, wanted: str) -> None:
-        """A column with a unit can be told in another of the same kind; one without is labelled by the metric's."""
-        if own is None or own == wanted:
-            return
-        there, asked = UNITS.get(own), UNITS.get(wanted)
-        if there is None or asked is None or there.dimension != asked.dimension:
-            fitting = [unit for unit, known in UNITS.items() if there and known.dimension == there.dimension][:8]
-            cure = f"units that it can be told in: {', '.join(fitting)}" if fitting else f"remove it, or give {own}"
-            name = shown(self.metric["column"])
-            self._problem("unit", f"column {name} is in {own}, which can't be told in {shown(wanted)}; {cure}")
+        """A column's unit can be told in another that measures the same; one without is labelled by the metric's."""
+        try:
+            factor(own or wanted, wanted)
+        except ValueError as error:
+            self._problem("unit", f"column {shown(self.metric['column'])} is in {own}: {error}".removesuffix("."))
 
     def _unit_of_rows(self, how: str) -> None:
-        unit = self.metric.get("unit", "ops/s" if how == "rate" else "ops")
-        if how == "rate" and not unit.endswith("/s"):
-            self._problem("unit", f"a rate is per second; {shown(unit)} is not, as 1/s or ops/s are")
-        elif how == "count" and unit in UNITS:
-            self._problem("unit", f"count is a number of rows, which has no {unit}; remove it, or name what a row is")
+        """Rows are things: of any name, by hundreds or thousands, and in a rate per any time."""
+        unit = self.metric.get("unit", "1/s" if how == "rate" else "rows")
+        measures = dimension(unit)
+        if how == "rate" and (not measures or not measures.endswith(" per time") or measures in NO_ROWS):
+            self._problem("unit", f"a rate is of rows per time, as 1/s, ops/s or ops/min are; {shown(unit)} is not")
+        elif how == "count" and (measures in NO_ROWS or (measures or "").endswith(" per time")):
+            self._problem(
+                "unit", f"count is a number of rows, and {unit} measures {measures}; remove it, or name a row"
+            )
 
     # One number of a JSON file or a log
 

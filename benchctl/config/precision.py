@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from benchctl.units import UNITS
+from benchctl.units import factor
 
 _PRECISION = re.compile(
     r"""\s*(?P<metric>\S(?:.*?\S)?)\s*(?:\+-|\+/-|±)\s*(?P<width>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*(?P<unit>\S*)\s*"""
@@ -27,12 +27,12 @@ class Precision:
         """The widest half of an interval around a mean, both in `unit`. Raises ValueError for another kind."""
         if self.is_relative:
             return self.width * abs(mean)
-        if self.unit is None or self.unit == unit:
+        if self.unit is None:
             return self.width
-        own, wanted = UNITS.get(self.unit), UNITS.get(unit or "")
-        if own is None or wanted is None or own.dimension != wanted.dimension:
-            raise ValueError(f"{self.metric} is in {unit or 'no unit'}, not in {self.unit}")
-        return self.width * own.factor / wanted.factor
+        try:
+            return self.width * float(factor(self.unit, unit or ""))
+        except ValueError as error:
+            raise ValueError(f"{self.metric} is in {unit or 'no unit'}, not in {self.unit}") from error
 
     def __str__(self) -> str:
         width = self.width * 100 if self.is_relative else self.width
