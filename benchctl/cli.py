@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 import click
 
 from benchctl import __version__
-from benchctl.choices import Choices, Watching, environment
+from benchctl.choices import Choices, Watching, environment, limit
 from benchctl.console import (
     Wanted,
     fail,
@@ -39,7 +39,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 GROUPS = {
     "Begin": ("init", "validate"),
-    "Run": ("run",),
+    "Run": ("run", "plan", "resume"),
     "Look at runs": ("list", "show", "logs", "plot"),
     "Move files": ("copy",),
 }
@@ -160,6 +160,16 @@ def set_option(command: Command) -> Command:
     return click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help=text)(command)
 
 
+def case_option(command: Command) -> Command:
+    text = "Make the trials of this case alone. Repeatable."
+    return click.option("--case", "cases", metavar="CASE", multiple=True, help=text)(command)
+
+
+def repeat_option(command: Command) -> Command:
+    text = "How many trials of each case, in place of the config's."
+    return click.option("--repeat", type=click.IntRange(1, 10_000), metavar="N", help=text)(command)
+
+
 config_argument = click.argument("config", required=False, type=click.Path())
 
 
@@ -191,6 +201,9 @@ def cli() -> None:
 @click.option("-e", "--env", metavar="KEY=VALUE", multiple=True, help="A variable for every command. Repeatable.")
 @click.option("--skip", metavar="STAGE", multiple=True, help="Leave a stage out. Repeatable.")
 @click.option("--only-stage", "only", metavar="STAGE", multiple=True, help="Run only this stage. Repeatable.")
+@case_option
+@repeat_option
+@click.option("--keep-going", is_flag=True, help="Make the other trials after one that failed.")
 @click.option("--tag", "tags", metavar="TAG", multiple=True, help="A tag for the run. Repeatable.")
 @click.option("--note", default="", metavar="TEXT", help="A note for the run.")
 @click.option("--timeout", metavar="DURATION", help="Stop the run, as Ctrl-C does, after so long: 90s, 2h.")
@@ -237,15 +250,73 @@ def finish(record: RunRecord, *, as_json: bool, quiet: bool) -> NoReturn:
 
 def show_plan(choices: Choices, benchmark: Benchmark, *, as_json: bool) -> None:
     import benchctl
+    from benchctl.reports.estimate import estimate_of
     from benchctl.reports.plan_page import plan_json, plan_text
+    from benchctl.runs.store import Store
 
     with kept_stdout():
-        plan = benchctl.compile_plan(benchmark, skip=choices.skip, only=choices.only)
+        plan = benchctl.compile_plan(
+            benchmark, skip=choices.skip, only=choices.only, cases=choices.cases, repeat=choices.repeat
+        )
+    estimate = estimate_of(Store(benchctl.results_directory(benchmark, choices.results)), plan)
     warn(benchmark)
     if as_json:
-        print_json(plan_json(plan, environment(choices.env)))
+        print_json(plan_json(plan, environment(choices.env), estimate))
     else:
-        say(plan_text(plan, environment(choices.env)))
+        say(plan_text(plan, environment(choices.env), estimate))
+
+
+@cli.command(
+    short_help="Print what a run would do: its trials and their commands.",
+    epilog="Example: benchctl plan config.yaml --case wal --repeat 5",
+)
+@config_argument
+@set_option
+@click.option("-e", "--env", metavar="KEY=VALUE", multiple=True, help="As for run.")
+@click.option("--skip", metavar="STAGE", multiple=True, help="As for run.")
+@click.option("--only-stage", "only", metavar="STAGE", multiple=True, help="As for run.")
+@case_option
+@repeat_option
+@results_option
+@json_option
+def plan(as_json: bool, **given: Any) -> None:
+    """Print the trials that a run of CONFIG would make, the exact commands of each case, and, from earlier runs of the
+    same benchmark, how long it would take. Nothing is started, and no host is asked. `run --dry-run` does the same.
+    """
+    choices = Choices(**given)
+    show_plan(choices, choices.load(), as_json=as_json)
+
+
+@cli.command(
+    short_help="Make the trials that an interrupted run misses.", epilog="Example: benchctl resume latest --failed"
+)
+@click.argument("run", default="latest")
+@click.option("--failed", is_flag=True, help="Repeat the trials that failed too; what they left is kept.")
+@click.option("-e", "--env", metavar="KEY=VALUE", multiple=True, help="The variables that the run was given, again.")
+@click.option("--timeout", metavar="DURATION", help="Stop, as Ctrl-C does, after so long: 90s, 2h.")
+@click.option("-v", "--verbose", is_flag=True, help="Print the stages' output also where there is no terminal.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+@results_option
+@json_option
+def resume(run: str, *, failed: bool, verbose: bool, quiet: bool, as_json: bool, **given: Any) -> None:
+    """Go on with a RUN that was interrupted, or whose benchctl was killed: exactly the trials that it misses are made.
+
+    It needs the config and the scripts as they were, and goes on in the same record. RUN is named as for show.
+    """
+    import benchctl
+
+    if quiet and verbose:
+        raise UsageError("--quiet and --verbose contradict each other")
+    with kept_stdout() if as_json else nullcontext(), Watching(quiet=quiet, verbose=verbose) as listeners:
+        record = benchctl.resume(
+            run,
+            results=given["results"],
+            failed=failed,
+            env=environment(given["env"]),
+            timeout_s=limit(given["timeout"]),
+            listeners=listeners,
+        )
+    finish(record, as_json=as_json, quiet=quiet)
 
 
 @cli.command(
@@ -277,13 +348,13 @@ def list_(limit: int, results: str | None, as_json: bool) -> None:
 def show(run: str, results: str | None, as_json: bool) -> None:
     """Show what a RUN was and how it went.
 
-    RUN: run-012, 12, latest (the default), latest~1 for the one before, its uid, or the path of its directory.
+    RUN: run-012, 12, latest (the default), latest~1 for the one before, its uid, or the path of its directory;
+    run-012:wal is one of its cases.
     """
     from benchctl.reports.run_page import run_json, run_text
     from benchctl.reports.text import fitted
-    from benchctl.runs.loading import load
 
-    record = load(find_run(run, results))
+    record = find_record(run, results)
     if as_json:
         print_json(run_json(record))
     else:
@@ -296,17 +367,22 @@ def show(run: str, results: str | None, as_json: bool) -> None:
 )
 @click.argument("run", default="latest")
 @click.argument("stage", required=False)
+@click.option(
+    "--trial", metavar="TRIAL", help="Only of this trial, by its number, its directory's name, or w1 of a warm-up."
+)
 @click.option("-f", "--follow", "follows", is_flag=True, help="Go on with what is added, until the run is over.")
 @results_option
-def logs(run: str, stage: str | None, follows: bool, results: str | None) -> None:
+def logs(run: str, stage: str | None, *, trial: str | None, follows: bool, results: str | None) -> None:
     """Print the logs of a RUN, of all its stages or of one STAGE, as `stage.host | line`.
 
-    RUN: run-012, 12, latest (the default), latest~1, its uid, or the path of its directory.
+    RUN: run-012, 12, latest (the default), latest~1, its uid, or the path of its directory; run-012:wal is one of its
+    cases. Lines of several trials begin with the trial's name.
     """
-    from benchctl.reports.logs import follow, log_lines
+    from benchctl.reports.logs import Wanting, follow, log_lines
 
-    directory = find_run(run, results)
-    for line in follow(directory, stage) if follows else log_lines(directory, stage):
+    directory, case = find_run(run, results)
+    wanted = Wanting(stage, case, trial)
+    for line in follow(directory, wanted) if follows else log_lines(directory, wanted):
         say(line)
 
 
@@ -327,9 +403,8 @@ def plot(runs: Sequence[str], *, as_json: bool, results: str | None, **given: An
     run has them, or into DIRECTORY.
     """
     import benchctl
-    from benchctl.runs.loading import load
 
-    records = [load(find_run(run, results)) for run in runs or ["latest"]]
+    records = [find_record(run, results) for run in runs or ["latest"]]
     drawn = benchctl.plot(records, given["names"], directory=given["directory"], config=given["config"])
     missing = [one for one in drawn if one.status != "drawn"]
     if as_json:
@@ -360,7 +435,7 @@ def validate(config: str | None, settings: Sequence[str], as_json: bool) -> None
     try:
         benchmark = choices.load()
         with kept_stdout():
-            benchctl.compile_plan(benchmark)
+            plan = benchctl.compile_plan(benchmark)
     except ConfigError as error:
         if not as_json:
             raise
@@ -369,14 +444,17 @@ def validate(config: str | None, settings: Sequence[str], as_json: bool) -> None
         sys.exit(error.exit_code)
     warn(benchmark)
     if as_json:
-        print_json(verdict(str(benchmark.path), warnings=benchmark.warnings))
+        made = {"cases": len(plan.schedule.cases), "trials": len(plan.schedule.order)}
+        print_json(verdict(str(benchmark.path), warnings=benchmark.warnings) | made)
     else:
-        stages = count(len(benchmark.stages), "stage")
-        say(f"{config or benchmark.path.name}: {benchmark.name}, {stages}, no problems")
+        parts = [count(len(benchmark.stages), "stage")]
+        parts += [count(len(plan.schedule.cases), "case")] if plan.schedule.cases else []
+        parts += [] if plan.schedule.is_single else [count(len(plan.schedule.order), "trial")]
+        say(f"{config or benchmark.path.name}: {benchmark.name}, {', '.join(parts)}, no problems")
 
 
 def verdict(config: str, problems: Sequence[Problem] = (), warnings: Sequence[str] = ()) -> dict[str, Any]:
-    """What `validate --json` prints."""
+    """What `validate --json` prints; of a config without problems the number of its cases and trials too."""
     return {
         "schema": "benchctl/validate@1",
         "config": config,
@@ -440,12 +518,26 @@ def copy(source: str, target: str, *, config: str | None, quiet: bool, as_json: 
 # What the commands share
 
 
-def find_run(selector: str, results: str | None) -> RunDirectory:
-    """The directory of a run. Raises RunNotFound, with where else to look."""
+def find_record(selector: str, results: str | None) -> RunRecord:
+    """A run, or one case of it. Raises RunNotFound, with where else to look."""
     import benchctl
 
+    with saying_where_else():
+        return benchctl.find(selector, results=results)
+
+
+def find_run(selector: str, results: str | None) -> tuple[RunDirectory, str | None]:
+    """The directory of a run, and the case that was named with it. Raises RunNotFound, with where else to look."""
+    import benchctl
+
+    with saying_where_else():
+        return benchctl.open_store(results).select(selector)
+
+
+@contextmanager
+def saying_where_else() -> Iterator[None]:
     try:
-        return benchctl.open_store(results).find(selector)
+        yield
     except RunNotFound as error:
         hint = "runs that are kept elsewhere: --results DIRECTORY, or the path of the run's own directory"
         raise RunNotFound(error.message, hint=hint) from error

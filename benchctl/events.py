@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 RUN_STARTED = "run_started"  # id, uid, benchmark, directory, stages[], around[], hosts[], cases{}, planned{}
-RUN_RESUMED = "run_resumed"  # by{}, trials (how many are to come)
+RUN_RESUMED = "run_resumed"  # id, benchmark, directory, writer{}, trials (how many are to come), hosts[]
 HOST_CONNECTED = "host_connected"  # host, address, duration_s, facts{}
 TRIAL_STARTED = "trial_started"  # case, trial, warmup, attempt, directory, params{}, index, count
 STAGE_STARTED = (

@@ -54,6 +54,13 @@ def text(given: Any, what: str) -> str:
     return given
 
 
+def whole_number(given: Any, what: str) -> int | None:
+    """How many of something, at least one; None for what the config says. Raises UsageError."""
+    if given is not None and (isinstance(given, bool) or not isinstance(given, int) or given < 1):
+        raise UsageError(f"{what} must be a whole number above 0, not {given!r}")
+    return given
+
+
 def seconds(given: Any, what: str) -> float | None:
     """A length of time, or None for no limit. Raises UsageError."""
     if given is not None and (isinstance(given, bool) or not isinstance(given, (int, float)) or not given > 0):

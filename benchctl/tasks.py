@@ -27,6 +27,8 @@ HELP = {
     "set": "another value for one of the config's vars, NAME=VALUE; repeatable",
     "env": "a variable for every command, KEY=VALUE; repeatable",
     "skip": "leave a stage out; repeatable",
+    "case": "make the trials of this case alone; repeatable",
+    "repeat": "how many trials of each case",
     "tag": "a tag for the run; repeatable",
     "note": "a note for the run",
 }
@@ -70,18 +72,20 @@ def _stages(path: Path, benchmark: Benchmark) -> Collection:
 
 
 def _run_task(path: Path) -> BenchmarkTask:
-    def run(  # noqa: PLR0917 - Invoke makes an option of each
+    def run(  # noqa: PLR0913, PLR0917 - Invoke makes an option of each
         context: Context,
         set: Sequence[str],
         env: Sequence[str],
         skip: Sequence[str],
+        case: Sequence[str],
         tag: Sequence[str],
+        repeat: int = 0,
         note: str = "",
     ) -> None:
         """Run the benchmark and keep it."""
-        _run(Choices(path, set, env, skip=skip, tags=tag, note=note))
+        _run(Choices(path, set, env, skip=skip, cases=case, repeat=repeat or None, tags=tag, note=note))
 
-    return BenchmarkTask(run, name="run", iterable=["set", "env", "skip", "tag"], help=HELP)
+    return BenchmarkTask(run, name="run", iterable=["set", "env", "skip", "case", "tag"], help=HELP)
 
 
 def _stage_task(path: Path, stage: str, name: str) -> BenchmarkTask:

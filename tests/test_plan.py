@@ -25,7 +25,7 @@ STAGES: list[dict[str, Any]] = [
 ]
 
 
-def compiled(directory: Path, **options: list[str]) -> Plan:
+def compiled(directory: Path, **options: Any) -> Plan:
     entry = {"ip": "192.0.2.1", "username": "x"}
     hosts = {"db": {**entry, "gateway": "jump"}, "app": entry, "jump": entry, "unused": entry}
     document = {"benchmark": {"name": "x"}, "hosts": hosts, "vars": {"size": "10"}, "stages": STAGES}

@@ -15,7 +15,7 @@ from benchctl.config.model import slug
 from benchctl.errors import RunUnreadable, UsageError
 from benchctl.events import Event
 from benchctl.reports import logs
-from benchctl.reports.logs import follow, log_lines
+from benchctl.reports.logs import Wanting, follow, log_lines
 from benchctl.runs import facts
 from benchctl.runs.files import Folder
 from benchctl.runs.journal import Journal
@@ -52,7 +52,7 @@ def test_logs_are_the_lines_of_all_stages_in_order(run: RunDirectory) -> None:
 def test_logs_of_one_stage_are_its_own(run: RunDirectory) -> None:
     run.write_metadata({"status": "succeeded", "trials": [{"directory": "."}]})
     write_trial(run, "prepare", "Load Data")
-    assert list(log_lines(run, "Load Data")) == [
+    assert list(log_lines(run, Wanting("Load Data"))) == [
         "Load-Data.db | Load Data says",
         "Load-Data.db | Load Data complains",
     ]
@@ -63,7 +63,7 @@ def test_logs_of_several_trials_name_the_trial(run: RunDirectory) -> None:
     run.write_metadata({"status": "succeeded", "trials": places})
     for number in (1, 2):
         write_trial(run.trial_folder("wal", number), "app")
-    assert list(log_lines(run, "app")) == [
+    assert list(log_lines(run, Wanting("app"))) == [
         "wal-01 app.db | app says",
         "wal-01 app.db | app complains",
         "wal-02 app.db | app says",
@@ -77,7 +77,7 @@ def test_unknown_stage_is_answered_with_those_there_are(run: RunDirectory) -> No
     for lines in (log_lines, follow):
         for wrong, guess in (("ap", " Did you mean 'app'?"), ("zzzz", "")):
             with pytest.raises(UsageError) as caught:
-                list(lines(run, wrong))
+                list(lines(run, Wanting(wrong)))
             assert str(caught.value) == f"run-001 has no stage {wrong!r}. Stages: prepare, app.{guess}"
 
 
@@ -93,8 +93,8 @@ def test_logs_of_a_stage_are_found_by_its_name_whatever_letters_it_has(run: RunD
     run.write_json("trial.json", {"stages": [{"name": "lädt ☃", "status": "succeeded"}]})
     run.log_path(slug("lädt ☃"), "db", "out").write_text("geladen\n")
     for lines in (log_lines, follow):
-        assert list(lines(run, "lädt ☃")) == ["ladt.db | geladen"]
-        assert list(lines(run, "LADT")) == ["ladt.db | geladen"]
+        assert list(lines(run, Wanting("lädt ☃"))) == ["ladt.db | geladen"]
+        assert list(lines(run, Wanting("LADT"))) == ["ladt.db | geladen"]
 
 
 def test_logs_of_all_attempts_of_a_stage_are_its_own_in_their_order(run: RunDirectory) -> None:
@@ -103,7 +103,7 @@ def test_logs_of_all_attempts_of_a_stage_are_its_own_in_their_order(run: RunDire
     for attempt in (10, 2):
         (run.path / f"logs/load.{attempt}.db.out").write_text(f"attempt {attempt}\n")
     expected = ["load.db | load says", "load.db | load complains", "load.2.db | attempt 2", "load.10.db | attempt 10"]
-    assert list(log_lines(run, "load")) == expected
+    assert list(log_lines(run, Wanting("load"))) == expected
     assert list(log_lines(run)) == [*expected, "app.db | app says", "app.db | app complains"]
 
 
@@ -115,7 +115,7 @@ def test_stage_without_a_log_is_said_to_have_none(run: RunDirectory, status: str
     run.write_json("trial.json", {"stages": [{"name": "tune it", "status": status}]})
     for lines in (log_lines, follow):
         with pytest.raises(UsageError) as caught:
-            list(lines(run, "tune it"))
+            list(lines(run, Wanting("tune it")))
         assert str(caught.value) == f"run-001 has no log of stage 'tune it': {why}"
 
 
@@ -151,13 +151,13 @@ def going_on(run: RunDirectory, *stages: str) -> Journal:
 
 def test_unknown_stage_of_a_run_that_goes_on_is_refused_at_once(run: RunDirectory) -> None:
     with going_on(run, "prepare", "app"), pytest.raises(UsageError) as caught:
-        list(follow(run, "ap", poll_s=0.01))
+        list(follow(run, Wanting("ap"), poll_s=0.01))
     assert str(caught.value) == "run-001 has no stage 'ap'. Stages: prepare, app, tune. Did you mean 'app'?"
 
 
 def test_stage_of_a_run_that_goes_on_is_known_before_it_begins(run: RunDirectory) -> None:
     with going_on(run, "prepare", "app"), pytest.raises(UsageError) as caught:
-        list(log_lines(run, "app"))
+        list(log_lines(run, Wanting("app")))
     assert str(caught.value) == "run-001 has no log of stage 'app': it has not begun"
 
 
@@ -176,7 +176,7 @@ def test_last_line_without_end_is_shown_when_its_stage_has_finished(
     with going_on(run, "app") as journal:
         journal(Event("stage_started", data=place))
         run.log_path("app", "db", "out").write_text("first\nthe end")
-        lines = follow(run, "app", poll_s=0.01)
+        lines = follow(run, Wanting("app"), poll_s=0.01)
         assert next(lines) == "app.db | first"
         for kind, data in ending:
             journal(Event(kind, data=place | data))
@@ -215,7 +215,7 @@ def test_followed_logs_grow_until_the_run_is_over(run: RunDirectory, end: str) -
         log = run.path / "logs/app.db.out"
         while not (log.exists() and log.read_text() == "one\n"):
             time.sleep(0.01)
-        lines = follow(run, "app", poll_s=0.01)
+        lines = follow(run, Wanting("app"), poll_s=0.01)
         assert next(lines) == "app.db | one"
         assert process.stdin
         process.stdin.write("\n" * 5)

@@ -9,7 +9,7 @@ import pytest
 
 from benchctl.analysis.adaptive import Limits, next_step
 from benchctl.config.precision import parse
-from benchctl.reports.metrics import as_json, number, of_trial, of_trials, step_text
+from benchctl.reports.metrics import as_json, lines, number, of_trial, of_trials, step_text
 from benchctl.runs.record import MetricRecord, TrialRecord
 
 P99 = MetricRecord(value=6.2420929, unit="ms", better="lower", count=250, remark="p99.9 of 250 rows; it needs 1,000")
@@ -47,7 +47,7 @@ def test_numbers_have_the_digits_that_mean_something(value: float | None, text: 
 
 
 def test_the_metrics_of_a_trial_are_a_table_with_n_and_what_to_know() -> None:
-    trial = TrialRecord(metrics={"p999": P99, "tps": TPS, "load.duration": AUTO})
+    trial = TrialRecord(status="succeeded", metrics={"p999": P99, "tps": TPS, "load.duration": AUTO})
     assert of_trial(trial) == [
         "    metric  value  unit  n",
         "    p999    6.242  ms    250  p99.9 of 250 rows; it needs 1,000",
@@ -58,6 +58,8 @@ def test_the_metrics_of_a_trial_are_a_table_with_n_and_what_to_know() -> None:
         "    load.duration  1,234,567  s",
     ]
     assert of_trial(TrialRecord()) == []
+    assert lines([trial]) == of_trial(trial)
+    assert lines([trial, trial]) == of_trials([trial, trial])
 
 
 def test_the_metrics_of_trials_have_n_mean_interval_and_range_by_case() -> None:
@@ -67,7 +69,8 @@ def test_the_metrics_of_trials_have_n_mean_interval_and_range_by_case() -> None:
         "    wal     p99     ms    3  5     2.516 to 7.484  5       4    6",
         "    delete  p99     ms    1  8                     8       8    8    1 trial without a value: no line matches",
     ]
-    assert of_trials(some, declared=False) == [
+    undeclared = [replace(trial, metrics={"load.duration": AUTO}) for trial in some]
+    assert of_trials(undeclared) == [
         "    case    metric         unit  n  mean       95 % interval           median     min        max",
         "    wal     load.duration  s     3  1,234,567  1,234,567 to 1,234,567  1,234,567  1,234,567  1,234,567",
         "    delete  load.duration  s     2  1,234,567  1,234,567 to 1,234,567  1,234,567  1,234,567  1,234,567",

@@ -154,6 +154,10 @@ def test_page_of_many_trials_shows_the_stages_of_the_one_that_failed() -> None:
         "    wal   1      succeeded  9.8 s  p99 4.1 ms\n"
         "    wal   2      failed     0.4 s\n"
         "    wal   1      succeeded  9.8 s  p99 4.1 ms\n\n"
+        "Metrics\n"
+        "    case  metric  unit  n  mean  95 % interval  median  min  max\n"
+        "    wal   p99     ms    2  4.1   4.1 to 4.1     4.1     4.1  4.1\n"
+        "    of 2 trials; left out: 1 failed\n\n"
         "Stages of trial 2 of case wal\n"
         "    stage  status\n"
         "    load   not_started\n\n" + failure_text(FAILURE)
@@ -176,7 +180,7 @@ def test_page_for_programs_has_a_schema_and_the_stages_of_every_trial() -> None:
     assert document["schema"] == "benchctl/run@1"
     assert document["path"] == "results/run-007"
     assert document["trials"][0]["stages"] == [stage.to_json() for stage in STAGES]
-    assert {k: v for k, v in document.items() if k not in ("schema", "path", "trials")} == {
+    assert {k: v for k, v in document.items() if k not in ("schema", "path", "trials", "metrics")} == {
         key: value for key, value in RECORD.to_json().items() if key != "trials"
     }
 

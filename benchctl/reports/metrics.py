@@ -25,8 +25,13 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 999.95 else f"{value:.4g}"
 
 
+def lines(trials: Sequence[TrialRecord]) -> list[str]:
+    """The declared metrics of one trial or several as a table; the undeclared ones where none is declared."""
+    return of_trial(trials[0]) if len(trials) == 1 else of_trials(trials)
+
+
 def of_trial(trial: TrialRecord) -> list[str]:
-    """A line for each declared metric of one trial; for the others where none is declared."""
+    """A line for each metric: its value, its n, and what to know of it."""
     declared = {name: metric for name, metric in trial.metrics.items() if metric.declared}
     rows = [_row(name, metric) for name, metric in (declared or trial.metrics).items()]
     return table(("metric", "value", "unit", "n", ""), rows, indent="    ") if rows else []
@@ -77,10 +82,10 @@ def _of_case(case: str | None, trials: Sequence[TrialRecord]) -> Iterator[Togeth
         )
 
 
-def of_trials(trials: Sequence[TrialRecord], *, declared: bool = True) -> list[str]:
-    """A table of the declared metrics over the trials, or of the others, and which trials it leaves out."""
-    chosen = [one for one in together(trials) if one.metric.declared == declared]
-    rows = [_together_row(one) for one in chosen]
+def of_trials(trials: Sequence[TrialRecord]) -> list[str]:
+    """A line for each case and metric: what its trials say together; and which trials that leaves out."""
+    all_of_them = together(trials)
+    rows = [_together_row(one) for one in [one for one in all_of_them if one.metric.declared] or all_of_them]
     head = ("case", "metric", "unit", "n", "mean", "95 % interval", "median", "min", "max", "")
     return [*table(head, rows, indent="    "), *_left_out(trials)] if rows else []
 

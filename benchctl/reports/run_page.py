@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benchctl.reports import text
+from benchctl.reports import metrics, text
 from benchctl.reports.failure import failure_text, show_command
 from benchctl.reports.text import clean, count, duration, pairs, size, table
 from benchctl.runs.record import (
@@ -32,6 +32,7 @@ def run_text(record: RunRecord) -> str:
         [_headline(record), *pairs(_about(record))],
         _section("Hosts", [_host_line(name, host) for name, host in record.hosts.items()]),
         _section("Trials", _trials(record) if len(record.trials) > 1 else []),
+        _section("Metrics", metrics.lines(record.trials)),
         *(_trial_parts(record, trial) if trial else []),
         _section("Warnings", [f"    {clean(flag)}" for flag in record.flags]),
     ]
@@ -45,7 +46,7 @@ def run_json(record: RunRecord) -> dict[str, Any]:
     """The same for programs: metadata.json, with the stages of every trial and the path."""
     trials = [trial.summary() | {"stages": trial.to_json()["stages"]} for trial in record.trials]
     document = record.to_json() | {"trials": trials, "path": str(record.path)}
-    return {"schema": "benchctl/run@1"} | document
+    return {"schema": "benchctl/run@1"} | document | {"metrics": metrics.as_json(record.trials)}
 
 
 def _headline(record: RunRecord) -> str:
@@ -141,7 +142,7 @@ def _trials(record: RunRecord) -> list[str]:
             str(trial.trial),
             clean(trial.status),
             duration(trial.duration_s),
-            clean(", ".join(_metric(name, metric) for name, metric in trial.metrics.items())),
+            clean(", ".join(_metric(name, metric) for name, metric in trial.metrics.items() if metric.declared)),
         )
         for trial in record.trials
     ]

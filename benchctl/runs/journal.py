@@ -26,6 +26,18 @@ class Journal:
             raise not_written(self.path, error) from error
         self._torn = _ends_in_the_middle(self._file)
 
+    def lock(self) -> bool:
+        """Keep it for this process alone, until it ends; False where another process has it."""
+        import fcntl
+
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:  # a file system without locks: whether a writer lives is asked in other ways too
+            return True
+        return True
+
     def append(self, event: Event) -> None:
         """Hand the event to the operating system as one line; transient ones are not kept.
 

@@ -83,7 +83,7 @@ def _run_resumed(told: Told, event: Event) -> None:
     """What was going on before was cut off; the stages around all trials begin anew."""
     told.is_over = False
     told.run |= {"status": "running", "finished": None, "error": None}
-    told.run.setdefault("resumed", []).append({"at": time_text(event.at)} | _some(event, "by"))
+    told.run.setdefault("resumed", []).append({"at": time_text(event.at)} | _some(event, "writer", "trials"))
     for trial in told.trials:
         if trial["status"] == "running":
             trial["status"] = "interrupted"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 from benchctl import events
 from benchctl.errors import BenchctlError, Interrupted, UsageError
@@ -16,18 +15,19 @@ from benchctl.plan import Plan
 from benchctl.redact import Redactor
 from benchctl.runs import facts
 from benchctl.runs.files import NotWritten, removed, time_text
+from benchctl.runs.loading import glance, load
 from benchctl.runs.record import Failure, HostRecord, PlotRecord, RunRecord, TrialRecord
 from benchctl.runs.store import RunDirectory, Store
 from benchctl.schedule import PlannedTrial
 from benchctl.workflow import failures
 from benchctl.workflow.announcer import Announcer
 from benchctl.workflow.bookkeeping import Book
-from benchctl.workflow.campaign import Campaign
+from benchctl.workflow.campaign import Campaign, todo_of
 from benchctl.workflow.connecting import connect
 from benchctl.workflow.evaluation import Draw, Evaluation
 from benchctl.workflow.options import RunOptions
 from benchctl.workflow.recording import conclusion, first_record
-from benchctl.workflow.resuming import changes_of_hosts
+from benchctl.workflow.resuming import changes_of_hosts, check_missing, check_unchanged, check_unused
 from benchctl.workflow.side_by_side import for_at_most
 from benchctl.workflow.stopping import StopAtOnce, Stopping
 
@@ -53,11 +53,38 @@ def execute(
         directory = store.allocate()
         with _kept_once_begun(store, directory):
             journal = opened.enter_context(directory.journal())
+            journal.lock()  # it is new: nobody else has it, and nobody resumes it before this process has ended
             announce = Announcer(journal, listeners, Redactor(plan.benchmark.secrets))
             record = first_record(plan, directory, options, code)
             run = _Run(plan, record, options=options, announce=announce, stopping=stopping, evaluation=evaluation)
             run.begin()
         return run.complete(plan.schedule.order)
+
+
+def resume(
+    plan: Plan,
+    directory: RunDirectory,
+    options: RunOptions,
+    listeners: Sequence[Listener] = (),
+    *,
+    evaluation: Evaluation = NO_EVALUATION,
+    repeats_failed: bool = False,
+) -> RunRecord:
+    """Make the trials of a run that are missing, and go on with its record. plan: compiled as it was for the run.
+
+    Raises UsageError while the run still goes on, when its config changed since, or when nothing is missing.
+    """
+    stopping = Stopping(options.timeout_s)
+    with stopping.on_signals(), directory.journal() as journal:
+        check_unused(glance(directory), journal)
+        record = load(directory)
+        check_unchanged(record, plan, options.env)
+        todo = todo_of(plan, record.trials, repeats_failed=repeats_failed)
+        check_missing(record, todo)
+        announce = Announcer(journal, listeners, Redactor(plan.benchmark.secrets))
+        run = _Run(plan, record, options=options, announce=announce, stopping=stopping, evaluation=evaluation)
+        run.resume(todo)
+        return run.complete(todo)
 
 
 @contextlib.contextmanager
@@ -119,20 +146,16 @@ class _Run:
         for stage, reason in self._plan.skipped.items():
             self._announce(events.STAGE_SKIPPED, stage=stage, reason=reason)
 
-    def resume(self, by: Mapping[str, Any], count: int) -> None:
+    def resume(self, todo: Sequence[PlannedTrial]) -> None:
         """Take up an earlier run: its record is written on."""
-        self._book.change(
-            status="running",
-            finished=None,
-            duration_s=None,
-            error=None,
-            writer=facts.writer(),
-            resumed=(*self._record.resumed, {"at": time_text(datetime.now(UTC)), "by": dict(by), "trials": count}),
-        )
+        writer = facts.writer()
+        taken_up = {"at": time_text(datetime.now(UTC)), "writer": writer, "former": dict(self._record.writer)}
+        resumed = (*self._record.resumed, taken_up | {"trials": len(todo)})
+        self._book.change(status="running", finished=None, duration_s=None, error=None, writer=writer, resumed=resumed)
         self._book.write()
         self._book.reserve.take()
         where = {"id": self._record.id, "benchmark": self._record.benchmark, "directory": str(self._record.path)}
-        self._announce(events.RUN_RESUMED, **where, by=dict(by), trials=count, hosts=list(self._plan.hosts))
+        self._announce(events.RUN_RESUMED, **where, writer=writer, trials=len(todo), hosts=list(self._plan.hosts))
 
     def complete(self, todo: Sequence[PlannedTrial]) -> RunRecord:
         """Make these trials, and bring the run to its end whatever happens."""
