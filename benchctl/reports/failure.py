@@ -28,7 +28,7 @@ def failure_text(error: Failure, *, run_id: str = "", kept: Path | str = "") -> 
     return "\n".join([*lines, *pairs(details)])
 
 
-def ending_text(
+def ending_text(  # noqa: PLR0913 - all that is known at the end
     run_id: str,
     status: str,
     *,
@@ -36,15 +36,18 @@ def ending_text(
     error: Failure | None,
     kept: Path | str,
     reasons: Sequence[str] = (),
+    trials: str = "",
+    may_resume: bool = False,
 ) -> str:
     """The end of a run: one line for how it went, then why, when something went wrong.
 
-    reasons: why it is incomplete.
+    reasons: why it is incomplete. trials: how several of them went. may_resume: some of them are still to come.
     """
     after = f" after {duration(duration_s)}" if duration_s is not None else ""
-    head = f"{clean(run_id)} {clean(status)}{after}".strip()
+    head = f"{clean(run_id)} {clean(status)}{after}{f' ({trials})' if trials else ''}".strip()
     if error:
-        return f"{head}\n\n{failure_text(error, run_id=run_id, kept=kept)}"
+        go_on = f"\n    next  benchctl resume {_word(selector(run_id, kept))}" if may_resume else ""
+        return f"{head}\n\n{failure_text(error, run_id=run_id, kept=kept)}{go_on}"
     show = show_command(run_id, kept)
     details = [("because", "\n".join(_first_of(reasons, show))), ("kept", clean(kept)), ("next", show)]
     return "\n".join([head, *pairs(details)])
