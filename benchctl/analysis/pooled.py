@@ -60,7 +60,7 @@ class Pool:
             raise NotMeasured("there are no rows" if not self.count else f"{how} is of two rows or more; there is one")
         value = self._from_record(column, how)
         if value is None:
-            from benchctl.analysis.rows import reduced  # loads numpy
+            from benchctl.analysis.reducing import reduced  # loads numpy
 
             value = reduced([rows[column] for rows in self._rows.values()], how)
         if not math.isfinite(value):
@@ -111,7 +111,7 @@ class Pool:
     def _rows(self) -> dict[str, dict[str, Any]]:
         """By host and column, in one pass over each file."""
         from benchctl.analysis.frames import Source  # loads pandas
-        from benchctl.analysis.rows import columns
+        from benchctl.analysis.reducing import columns
 
         if self._damage:
             raise NotMeasured(self._damage)
@@ -147,7 +147,7 @@ class Pool:
             span_us = _microseconds(kept.summary.get("max")) - _microseconds(kept.summary.get("min"))
             if kept.unit in _EXACT_UNITS or span_us >= _LONG_US:
                 return span_us * 1000
-        from benchctl.analysis.rows import ends  # loads numpy
+        from benchctl.analysis.reducing import ends  # loads numpy
 
         first, last = ends(self._rows[host][times])
         return last - first

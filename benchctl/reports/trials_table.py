@@ -66,7 +66,7 @@ def _case_row(case: str, trials: Sequence[TrialRecord]) -> tuple[str, ...]:
     statuses = [trial.status for trial in measured]
     lasted = [trial.duration_s for trial in measured if trial.duration_s is not None and trial.counts]
     counted = [statuses.count(status) for status in ("succeeded", "incomplete", "failed", "interrupted")]
-    numbers = [str(number or "") for number in (*counted, len(trials) - len(measured))]
+    numbers = [str(many or "") for many in (*counted, len(trials) - len(measured))]
     return clean(case), str(len(measured)), *numbers, duration(statistics.median(lasted) if lasted else None)
 
 
