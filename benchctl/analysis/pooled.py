@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchctl.analysis.collected import NotMeasured, outputs_of
 from benchctl.errors import DataError
 from benchctl.runs.record import ColumnRecord, DataRecord, OutputRecord, RunRecord, TrialRecord
+
+if TYPE_CHECKING:
+    from benchctl.analysis.reducing import Columns
 
 _KEPT = {"avg": "mean", "median": "p50", "p50": "p50", "p90": "p90", "p95": "p95", "p99": "p99"}
 _KEPT |= {"min": "min", "max": "max", "std": "std"}
@@ -62,7 +65,7 @@ class Pool:
         if value is None:
             from benchctl.analysis.reducing import reduced  # loads numpy
 
-            value = reduced([rows[column] for rows in self._rows.values()], how)
+            value = reduced([rows.numbers(column) for rows in self._rows.values()], how)
         if not math.isfinite(value):
             raise NotMeasured(f"the {how} is too large")
         return Reduced(value, self.count, _few(how, self.count))
@@ -92,7 +95,7 @@ class Pool:
         return all(data.status == "good" for data in self._data.values())
 
     def _count_on(self, host: str) -> int:
-        return self._data[host].rows if self._is_told else len(next(iter(self._rows[host].values())))
+        return self._data[host].rows if self._is_told else self._rows[host].rows
 
     def _from_record(self, column: str, how: str) -> float | None:
         if how not in _KEPT or not self._is_told:
@@ -108,8 +111,8 @@ class Pool:
         return min(kept) if how == "min" else max(kept)
 
     @cached_property
-    def _rows(self) -> dict[str, dict[str, Any]]:
-        """By host and column, in one pass over each file."""
+    def _rows(self) -> dict[str, Columns]:
+        """By host, in one pass over each of its files."""
         from benchctl.analysis.frames import Source  # loads pandas
         from benchctl.analysis.reducing import columns
 
@@ -149,7 +152,7 @@ class Pool:
                 return span_us * 1000
         from benchctl.analysis.reducing import ends  # loads numpy
 
-        first, last = ends(self._rows[host][times])
+        first, last = ends(self._rows[host].numbers(times))
         return last - first
 
 

@@ -1,11 +1,13 @@
-"""The rows of kept outputs as arrays, and arrays as one number."""
+"""The numbers of columns, of all hosts one after the other, as one number."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from benchctl.analysis.frames import Source, read
 from benchctl.analysis.summary import percentiles
@@ -19,25 +21,34 @@ _PLAIN: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def columns(source: Source, names: Sequence[str]) -> dict[str, Any]:
-    """Some declared columns of an output: float64 or int64, times in nanoseconds. Raises DataError."""
+@dataclass(frozen=True)
+class Columns:
+    """Some columns of an output, and how many rows they have."""
+
+    rows: int
+    values: dict[str, Any]
+
+    def numbers(self, name: str) -> Any:
+        """float64 or int64; times in nanoseconds."""
+        return self.values[name]
+
+
+def columns(source: Source, names: Sequence[str]) -> Columns:
+    """Some declared columns of an output. Raises DataError."""
     frame = read([source], names)
-    own = frame.columns[-len(names) :]  # as they come, after ours
-    return {declared: _array(frame[name]) for name, declared in zip(own, _in_order(source, names), strict=True)}
+    declared = [column.name for column in source.schema.columns if column.name in names]
+    own = frame.iloc[:, len(frame.columns) - len(declared) :]  # as they come, after ours
+    return Columns(len(frame), {name: _array(own[given]) for name, given in zip(declared, own, strict=True)})
 
 
-def _in_order(source: Source, names: Sequence[str]) -> list[str]:
-    return [column.name for column in source.schema.columns if column.name in names]
-
-
-def _array(series: Any) -> Any:
-    if series.dtype.kind == "M":
+def _array(series: pd.Series[Any]) -> Any:
+    if isinstance(series.dtype, pd.DatetimeTZDtype):
         return series.dt.tz_localize(None).to_numpy("datetime64[ns]").view(np.int64)
     return series.to_numpy()
 
 
 def reduced(parts: Sequence[Any], how: str) -> float:
-    """All values of some arrays as one: avg, min, max, sum, std (of a sample) or a percentile (`p99`, linear)."""
+    """All values as one: avg, min, max, sum, std (of a sample) or a percentile (`p99`, linearly interpolated)."""
     values = np.concatenate(list(parts))
     if how in _PLAIN:
         return float(_PLAIN[how](values))
@@ -45,5 +56,5 @@ def reduced(parts: Sequence[Any], how: str) -> float:
 
 
 def ends(times: Any) -> tuple[int, int]:
-    """The first and the last of some times."""
+    """The first and the last of some times, in nanoseconds."""
     return int(times.min()), int(times.max())
