@@ -1,4 +1,6 @@
-"""What stopping at a precision does to the 95 % interval, on noise whose mean is known: `python adaptive_coverage.py`.
+"""What stopping at a precision does to the 95 % interval, on noise whose mean is known.
+
+    python benchmarks/adaptive_coverage.py [CAMPAIGNS] [LOOKS]     by default 2000, and the looks that benchctl takes
 
 Each line: the noise (its standard deviation as a multiple of the precision asked for), how many of the final intervals
 hold the true mean, how many means are as close to it as was asked for, and how many trials it took. The first two are
@@ -12,6 +14,7 @@ import random
 import sys
 from collections.abc import Callable
 
+from benchctl.analysis import adaptive
 from benchctl.analysis.adaptive import Limits, next_step
 from benchctl.config.precision import Precision
 
@@ -53,4 +56,6 @@ def main(campaigns: int) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 2:
+        adaptive.LOOKS = int(sys.argv[2])
     main(int(sys.argv[1]) if len(sys.argv) > 1 else 2000)
