@@ -206,6 +206,17 @@ def test_a_unit_in_another_spelling_is_a_label_and_that_is_said(tmp_path: Path) 
     assert warning in load(path).warnings
 
 
+def test_a_pattern_that_python_may_read_in_another_way_later_is_taken_as_it_is(tmp_path: Path) -> None:
+    (metric,) = load(written(tmp_path, {"name": "x", "stage": "load", "regex": "[[a]=([0-9]+)"})).metrics
+    assert metric.made_of == OfLog("load", "[[a]=([0-9]+)")
+
+
+def test_a_single_metric_stands_for_a_list_of_one(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(json.dumps({**CONFIG, "metrics": GOOD}))
+    assert [metric.name for metric in load(path).metrics] == ["p99"]
+
+
 def test_unknown_names_in_an_expression_are_told_with_what_was_meant(tmp_path: Path) -> None:
     (complaint,) = complaints(tmp_path, GOOD, {"name": "eff", "value": "p9 / both.redy"})
     assert complaint.startswith("metrics[1].value: no metric is called 'p9'. Metrics: p99, eff, latency.latency.avg, ")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -268,7 +269,9 @@ def number_pattern(value: Any) -> str:
     """A regular expression with one group, around a number."""
     found = text(value)
     try:
-        groups = re.compile(found).groups
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what a later Python may read in another way
+            groups = re.compile(found).groups
     except (re.error, OverflowError, RecursionError) as error:
         raise Invalid(f"is not a regular expression: {error}") from error
     if groups != 1:
