@@ -78,7 +78,8 @@ def _resumed(one: Any) -> str:
     """`2026-11-24 03:30:12Z by bench on vm, 12 trials`."""
     if not isinstance(one, Mapping):
         return clean(one)
-    writer = one.get("writer") if isinstance(one.get("writer"), Mapping) else {}
+    given = one.get("writer")
+    writer = given if isinstance(given, Mapping) else {}
     at = str(one.get("at") or "").replace("T", " ").partition(".")[0]
     who = " on ".join(str(part) for part in (writer.get("user"), writer.get("host")) if part)
     return clean(f"{at} UTC by {who or '?'}, {count(one.get('trials') or 0, 'trial')}")
