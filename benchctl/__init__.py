@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from benchctl.events import Listener
     from benchctl.hosts.files.transfer import Copied
     from benchctl.plan import Plan
-    from benchctl.runs.record import DataRecord, OutputRecord, PlotRecord, RunRecord, TrialRecord
+    from benchctl.runs.record import DataRecord, OutputRecord, PlotRecord, RunRecord
     from benchctl.runs.store import Store
     from benchctl.workflow.evaluation import Draw, Evaluation
 
@@ -191,10 +191,10 @@ def _check(output: Output, record: OutputRecord, folder: Path) -> DataRecord:
 
 
 def _draws(plots: Sequence[Plot]) -> Draw:
-    def draw(run: RunRecord, trial: TrialRecord) -> Iterator[PlotRecord]:
-        from benchctl.plots.making import of_trial  # loads matplotlib and seaborn, which takes seconds
+    def draw(run: RunRecord) -> Iterator[PlotRecord]:
+        from benchctl.plots.making import of_run  # loads matplotlib and seaborn, which takes seconds
 
-        yield from of_trial(plots, run, trial)
+        yield from of_run(plots, run)
 
     return draw
 

@@ -70,6 +70,7 @@ METADATA: dict[str, Any] = {
     "counts": {"succeeded": 1},
     "resumed": [],
     "around": None,
+    "plots": [],
     "flags": [],
     "error": None,
     "trials": [SUMMARY],

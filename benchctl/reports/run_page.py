@@ -33,6 +33,7 @@ def run_text(record: RunRecord) -> str:
         _section("Hosts", [_host_line(name, host) for name, host in record.hosts.items()]),
         _section("Trials", trials_table(record)),
         *(_trial_parts(record, trial) if trial else []),
+        _section("Plots", [f"    {clean(plot.path)}" for plot in record.plots if plot.path]),
         _section("Warnings", [f"    {clean(flag)}" for flag in record.flags]),
     ]
     parts += _reasons(record, trial) if trial else []
