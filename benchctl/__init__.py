@@ -206,10 +206,10 @@ def _measures(metrics: Sequence[Metric]) -> Measure:
 
 
 def _draws(plots: Sequence[Plot]) -> Draw:
-    def draw(run: RunRecord, trial: TrialRecord) -> Iterator[PlotRecord]:
-        from benchctl.plots.making import of_trial  # loads matplotlib and seaborn, which takes seconds
+    def draw(run: RunRecord) -> Iterator[PlotRecord]:
+        from benchctl.plots.making import of_run  # loads matplotlib and seaborn, which takes seconds
 
-        yield from of_trial(plots, run, trial)
+        yield from of_run(plots, run)
 
     return draw
 

@@ -37,7 +37,7 @@ def write_trial(folder: Folder, *stages: str) -> None:
 
 
 def test_logs_are_the_lines_of_all_stages_in_order(run: RunDirectory) -> None:
-    run.write_metadata({"status": "succeeded", "trials": [{"directory": "."}]})
+    run.write_json("metadata.json", {"status": "succeeded", "trials": [{"directory": "."}]})
     write_trial(run, "prepare", "Load Data", "app")
     assert list(log_lines(run)) == [
         "prepare.db | prepare says",
@@ -50,7 +50,7 @@ def test_logs_are_the_lines_of_all_stages_in_order(run: RunDirectory) -> None:
 
 
 def test_logs_of_one_stage_are_its_own(run: RunDirectory) -> None:
-    run.write_metadata({"status": "succeeded", "trials": [{"directory": "."}]})
+    run.write_json("metadata.json", {"status": "succeeded", "trials": [{"directory": "."}]})
     write_trial(run, "prepare", "Load Data")
     assert list(log_lines(run, Wanting("Load Data"))) == [
         "Load-Data.db | Load Data says",
@@ -60,7 +60,7 @@ def test_logs_of_one_stage_are_its_own(run: RunDirectory) -> None:
 
 def test_logs_of_several_trials_name_the_trial(run: RunDirectory) -> None:
     places = [{"case": "wal", "trial": number, "directory": f"trials/wal-0{number}"} for number in (1, 2)]
-    run.write_metadata({"status": "succeeded", "trials": places})
+    run.write_json("metadata.json", {"status": "succeeded", "trials": places})
     for number in (1, 2):
         write_trial(run.trial_folder("wal", number), "app")
     assert list(log_lines(run, Wanting("app"))) == [
@@ -72,7 +72,7 @@ def test_logs_of_several_trials_name_the_trial(run: RunDirectory) -> None:
 
 
 def test_unknown_stage_is_answered_with_those_there_are(run: RunDirectory) -> None:
-    run.write_metadata({"status": "succeeded", "trials": [{"directory": "."}]})
+    run.write_json("metadata.json", {"status": "succeeded", "trials": [{"directory": "."}]})
     write_trial(run, "prepare", "app")
     for lines in (log_lines, follow):
         for wrong, guess in (("ap", " Did you mean 'app'?"), ("zzzz", "")):
@@ -88,7 +88,7 @@ def test_logs_of_a_run_that_can_not_be_read_are_shown_all_the_same(run: RunDirec
 
 
 def test_logs_of_a_stage_are_found_by_its_name_whatever_letters_it_has(run: RunDirectory) -> None:
-    run.write_metadata({"status": "succeeded", "trials": [{"directory": "."}]})
+    run.write_json("metadata.json", {"status": "succeeded", "trials": [{"directory": "."}]})
     write_trial(run, "prepare")
     run.write_json("trial.json", {"stages": [{"name": "lädt ☃", "status": "succeeded"}]})
     run.log_path(slug("lädt ☃"), "db", "out").write_text("geladen\n")
@@ -98,7 +98,7 @@ def test_logs_of_a_stage_are_found_by_its_name_whatever_letters_it_has(run: RunD
 
 
 def test_logs_of_all_attempts_of_a_stage_are_its_own_in_their_order(run: RunDirectory) -> None:
-    run.write_metadata({"status": "succeeded", "trials": [{"directory": "."}]})
+    run.write_json("metadata.json", {"status": "succeeded", "trials": [{"directory": "."}]})
     write_trial(run, "load", "app")
     for attempt in (10, 2):
         (run.path / f"logs/load.{attempt}.db.out").write_text(f"attempt {attempt}\n")
@@ -111,7 +111,7 @@ def test_logs_of_all_attempts_of_a_stage_are_its_own_in_their_order(run: RunDire
     ("status", "why"), [("skipped", "it was skipped"), ("not_started", "it has not begun"), ("failed", "it wrote none")]
 )
 def test_stage_without_a_log_is_said_to_have_none(run: RunDirectory, status: str, why: str) -> None:
-    run.write_metadata({"status": "failed", "trials": [{"directory": "."}]})
+    run.write_json("metadata.json", {"status": "failed", "trials": [{"directory": "."}]})
     run.write_json("trial.json", {"stages": [{"name": "tune it", "status": status}]})
     for lines in (log_lines, follow):
         with pytest.raises(UsageError) as caught:
@@ -133,16 +133,16 @@ def test_run_that_has_only_its_directory_yet_is_followed(run: RunDirectory, monk
     following = threading.Thread(target=lambda: found.extend(follow(run, poll_s=0.01)))
     following.start()
     time.sleep(0.1)
-    run.write_metadata({"status": "running", "writer": facts.writer(), "trials": [{"directory": "."}]})
+    run.write_json("metadata.json", {"status": "running", "writer": facts.writer(), "trials": [{"directory": "."}]})
     write_trial(run, "app")
-    run.write_metadata({"status": "succeeded", "trials": [{"directory": "."}]})
+    run.write_json("metadata.json", {"status": "succeeded", "trials": [{"directory": "."}]})
     following.join(60)
     assert found == ["app.db | app says", "app.db | app complains"]
 
 
 def going_on(run: RunDirectory, *stages: str) -> Journal:
     """A run of ours under way; its journal."""
-    run.write_metadata({"status": "running", "writer": facts.writer()})
+    run.write_json("metadata.json", {"status": "running", "writer": facts.writer()})
     journal = run.journal()
     journal(Event("run_started", data={"stages": list(stages)}))
     journal(Event("stage_skipped", data={"stage": "tune"}))
@@ -195,13 +195,13 @@ WRITER = """if 1:
     from benchctl.runs.store import RunDirectory
     run = RunDirectory(sys.argv[1])
     document = {"status": "running", "writer": facts.writer(), "trials": [{"directory": ".", "status": "running"}]}
-    run.write_metadata(document)
+    run.write_json("metadata.json", document)
     with open(run.log_path("app", "db", "out"), "w") as log:
         for part in ("one\\n", "tw", "o\\n", "three\\n", "the end"):
             print(part, file=log, end="", flush=True)
             sys.stdin.readline()
     if sys.argv[2] == "finish":
-        run.write_metadata(document | {"status": "succeeded"})
+        run.write_json("metadata.json", document | {"status": "succeeded"})
     else:
         import os, signal
         os.kill(os.getpid(), signal.SIGKILL)
@@ -225,6 +225,6 @@ def test_followed_logs_grow_until_the_run_is_over(run: RunDirectory, end: str) -
 
 def test_following_a_run_that_is_over_ends_at_once(run: RunDirectory) -> None:
     gone = facts.writer() | {"start_ticks": 1}
-    run.write_metadata({"status": "running", "writer": gone})
+    run.write_json("metadata.json", {"status": "running", "writer": gone})
     write_trial(run, "app")
     assert list(follow(run)) == ["app.db | app says", "app.db | app complains"]

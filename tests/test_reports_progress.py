@@ -129,18 +129,19 @@ def test_plain_progress_never_moves_a_cursor_even_when_verbose(stream: io.String
 def test_trials_are_announced_when_there_are_several(stream: io.StringIO) -> None:
     progress = PlainProgress(stream)
     for case, trial in (("wal", 1), (None, 2)):
-        progress(event(0, events.TRIAL_STARTED, {"case": case, "trial": trial}))
-        end = {"case": case, "trial": trial, "status": "succeeded", "duration_s": 2}
+        which = {"case": case, "trial": trial, "index": trial, "count": 2}
+        progress(event(0, events.TRIAL_STARTED, which))
+        end = {**which, "status": "succeeded", "duration_s": 2}
         progress(event(2, events.TRIAL_FINISHED, end))
     assert stream.getvalue() == (
-        "[00:00.0] trial 1 of case wal started\n[00:02.0] trial 1 of case wal succeeded after 2.0 s\n"
-        "[00:00.0] trial 2 started\n[00:02.0] trial 2 succeeded after 2.0 s\n"
+        "[00:00.0] trial 1/2 wal-01 started\n[00:02.0] trial 1/2 wal-01 succeeded after 2.0 s\n"
+        "[00:00.0] trial 2/2 02 started\n[00:02.0] trial 2/2 02 succeeded after 2.0 s\n"
     )
 
 
 def test_warm_up_is_called_so(stream: io.StringIO) -> None:
-    PlainProgress(stream)(event(0, events.TRIAL_STARTED, {"case": None, "trial": 1, "warmup": True}))
-    assert stream.getvalue() == "[00:00.0] warm-up 1 started\n"
+    PlainProgress(stream)(event(0, events.TRIAL_STARTED, {"trial": 1, "warmup": True, "index": 1, "count": 3}))
+    assert stream.getvalue() == "[00:00.0] trial 1/3 w01 started\n"
 
 
 def test_stage_on_several_hosts_is_told_per_host(stream: io.StringIO) -> None:

@@ -27,13 +27,14 @@ SUMMARY: dict[str, Any] = {
     "case": None,
     "trial": 1,
     "warmup": False,
+    "attempt": 1,
     "directory": ".",
     "status": "succeeded",
     "started": "2026-11-24T01:49:43.123456Z",
     "finished": "2026-11-24T01:49:52.923456Z",
     "duration_s": 9.8,
     "metrics": {"p99": {"value": 4.1, "unit": "ms", "better": "lower", "count": 3000}},
-    "plots": [{"name": "over-time", "status": "drawn", "path": "plots/a.png", "reason": None, "duration_s": 0.2}],
+    "plots": [{"name": "over-time", "status": "drawn", "path": "plots/a.png", "duration_s": 0.2}],
     "flags": [],
     "error": None,
 }
@@ -64,9 +65,15 @@ METADATA: dict[str, Any] = {
     },
     "git": {"commit": "9f3c1a", "branch": "main", "dirty": True},
     "versions": {"benchctl": "0.1.0", "python": "3.11.7"},
-    "trials": [SUMMARY],
+    "cases": {},
+    "planned": {"trials": 1, "repeat": 1, "warmup": 0, "order": "interleaved", "seed": 7},
+    "counts": {"succeeded": 1},
+    "resumed": [],
+    "around": None,
+    "plots": [],
     "flags": [],
     "error": None,
+    "trials": [SUMMARY],
 }
 OUTPUT: dict[str, Any] = {
     "name": "latency",
@@ -107,6 +114,13 @@ PLACE: dict[str, Any] = {
     "left_behind": [],
     "error": None,
 }
+# What trial.json says also where it says nothing.
+WHOLE: dict[str, Any] = {
+    "params": {},
+    "earlier": [],
+    "metrics": {"p99": SUMMARY["metrics"]["p99"] | {"reason": None}},
+    "plots": [SUMMARY["plots"][0] | {"reason": None}],
+}
 TRIAL: dict[str, Any] = SUMMARY | {
     "format": 1,
     "stages": [
@@ -131,7 +145,7 @@ DYING = """if 1:
     trial = {"case": None, "trial": 1, "directory": ".", "status": "running"}
     started = "2026-11-24T01:49:43.123456Z"
     document = {"uid": facts.new_uid(), "status": "running", "started": started, "writer": facts.writer()}
-    run.write_metadata(document | {"benchmark": "b", "trials": [trial]})
+    run.write_json("metadata.json", document | {"benchmark": "b", "trials": [trial]})
     journal = run.journal()
     journal(Event("run_started", data={"id": run.id, "uid": document["uid"], "benchmark": "b"}))
     journal(Event("trial_started", data={"case": None, "trial": 1}))
@@ -151,7 +165,7 @@ def run(tmp_path: Path) -> RunDirectory:
 
 
 def written(run: RunDirectory, **changes: Any) -> RunDirectory:
-    run.write_metadata(METADATA | changes)
+    run.write_json("metadata.json", METADATA | changes)
     run.write_json("trial.json", TRIAL)
     return run
 
@@ -178,7 +192,7 @@ def killed_writer(run: RunDirectory) -> None:
 def test_record_reads_and_writes_what_its_files_hold(run: RunDirectory) -> None:
     record = load(written(run))
     assert record.to_json() == METADATA
-    assert record.trials[0].to_json() == TRIAL
+    assert record.trials[0].to_json() == TRIAL | WHOLE
     assert record.succeeded
     assert record.path == run.path
     assert record.started == START
@@ -194,7 +208,7 @@ def test_keys_of_a_newer_writer_are_kept(run: RunDirectory) -> None:
 
 
 def test_record_of_a_few_keys_is_enough(run: RunDirectory) -> None:
-    run.write_metadata({"benchmark": "b", "status": "succeeded"})
+    run.write_json("metadata.json", {"benchmark": "b", "status": "succeeded"})
     record = load(run)
     assert (record.id, record.benchmark, record.duration_s, record.trials) == ("run-001", "b", None, ())
 
@@ -477,7 +491,7 @@ def test_trial_directory_that_leads_out_of_the_run_is_not_read(run: RunDirectory
     assert load(run).trials[0].stages == ()
 
 
-def test_run_killed_in_a_later_trial_shows_it_with_its_directory_and_no_warm_ups(run: RunDirectory) -> None:
+def test_run_killed_in_a_later_trial_shows_it_and_its_warm_up_with_their_directories(run: RunDirectory) -> None:
     written(run, status="running", writer=facts.writer() | {"start_ticks": 1}, trials=[])
     run.trial_folder("wal", 1)
     journalled(
@@ -488,12 +502,14 @@ def test_run_killed_in_a_later_trial_shows_it_with_its_directory_and_no_warm_ups
         (events.TRIAL_STARTED, {"case": "wal", "trial": 1}),
         (events.STAGE_STARTED, {"stage": "load", "host": "db"}),
     )
-    [trial] = load(run).trials
+    warmup, trial = load(run).trials
+    assert (warmup.warmup, warmup.trial, warmup.status) == (True, 1, "succeeded")
     assert (trial.case, trial.trial, trial.directory, trial.status) == ("wal", 1, "trials/wal-01", "interrupted")
     assert [(stage.name, stage.status) for stage in trial.stages] == [("load", "interrupted")]
 
 
 def test_records_can_be_built_by_hand_and_written(run: RunDirectory) -> None:
     record = RunRecord(id="run-001", benchmark="b", status="running", started=START, trials=(TrialRecord(),))
-    run.write_metadata(record.to_json())
-    assert replace(glance(run), path=Path()) == replace(record, path=Path())
+    run.write_json("metadata.json", record.to_json())
+    counted = replace(record, trials=(), counts={"": 1})
+    assert replace(glance(run), path=Path()) == replace(counted, path=Path())

@@ -41,11 +41,11 @@ class Source(NamedTuple):
 
 
 def sources(record: RunRecord, output: str, trial: TrialRecord | None = None) -> list[Source]:
-    """Where the rows of an output are, in all trials of a run or in one of them.
+    """Where the rows of an output are, in the trials of a run that count or in one of them.
 
     Raises DataError where there are none, with what there is instead.
     """
-    trials = [trial] if trial else record.trials
+    trials = [trial] if trial else _counting(record)
     there = [
         Source(record, of, host, found)
         for of in trials
@@ -64,6 +64,11 @@ def sources(record: RunRecord, output: str, trial: TrialRecord | None = None) ->
         if source.output.data is None:
             raise DataError(f"{record.id}: output {output!r} has no data_schema, so nothing is known of its columns")
     return named
+
+
+def _counting(record: RunRecord) -> Sequence[TrialRecord]:
+    """Of several trials those that were measured to their end: no warm-ups, none that failed or was cut off."""
+    return record.trials if len(record.trials) < 2 else [trial for trial in record.trials if trial.counts]
 
 
 def frame(records: Sequence[RunRecord], output: str) -> pd.DataFrame:

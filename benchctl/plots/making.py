@@ -37,10 +37,23 @@ def of_trial(plots: Sequence[Plot], run: RunRecord, trial: TrialRecord) -> Itera
         yield making.one(plot, partial(sources, run, plot.source, trial), folder, _names(run, trial))
 
 
+def of_run(plots: Sequence[Plot], run: RunRecord) -> Iterator[PlotRecord]:
+    """Make the plots of a run in its own directory; of several trials all that count are in one picture each."""
+    if [trial.directory for trial in run.trials] == ["."]:
+        yield from of_trial(plots, run, run.trials[0])
+        return
+    there = {output.name for trial in run.trials for output in trial.outputs}
+    making = _Making([plot for plot in plots if plot.source in there])
+    for plot in plots:
+        if plot.source in there:
+            plain = replace(plot, export_path=f"plots/{slug(plot.name)}.{plot.format}")
+            yield making.one(plain, partial(sources, run, plot.source), Folder(run.path), {})
+
+
 def draw(
     plots: Sequence[Plot], names: Sequence[str], runs: Sequence[RunRecord], directory: Path | None
 ) -> Iterator[PlotRecord]:
-    """Make some plots by name, or all: of one run in its trials' own directories, of several in one picture each.
+    """Make some plots by name, or all: of one run in its own directory, of several in one picture each.
 
     Paths are as they can be opened from here. Raises UsageError for a name that there is not.
     """
@@ -48,10 +61,8 @@ def draw(
     if len(runs) > 1 or directory:
         yield from _overlaid(wanted, runs, directory or runs[0].path / "plots", is_named=directory is None)
         return
-    for trial in runs[0].trials:
-        folder = runs[0].path / trial.directory
-        for plot in of_trial(wanted, runs[0], trial):
-            yield replace(plot, path=str(folder / plot.path)) if plot.path else plot
+    for plot in of_run(wanted, runs[0]):
+        yield replace(plot, path=str(runs[0].path / plot.path)) if plot.path else plot
 
 
 def _chosen(plots: Sequence[Plot], names: Sequence[str]) -> list[Plot]:
@@ -171,7 +182,8 @@ def _write(folder: Folder, name: str, picture: bytes, about: str) -> None:
 
 def _names(run: RunRecord, trial: TrialRecord) -> dict[str, str]:
     """What the names in an export_path stand for."""
-    names = {"run.id": run.id, "run.dir": str(run.path.resolve()), "case": trial.case or "", "trial": str(trial.trial)}
+    names = {f"params.{name}": str(value) for name, value in trial.params.items()}
+    names |= {"run.id": run.id, "run.dir": str(run.path.resolve()), "case": trial.case or "", "trial": str(trial.trial)}
     for alias, host in run.hosts.items():
         prefix = f"hosts.{alias}"
         names[prefix] = host.address or host.ip or "127.0.0.1"

@@ -90,7 +90,8 @@ def _trials(row: RunRecord) -> str:
 
 def _counted(row: RunRecord) -> tuple[int, int]:
     """How many measured trials succeeded, and how many were made."""
-    counts = {status: number for status, number in row.counts.items() if status != "warmup"}
+    all_counts = row.counts or row.counted().counts
+    counts = {status: number for status, number in all_counts.items() if status != "warmup"}
     return counts.get("succeeded", 0), sum(counts.values())
 
 

@@ -34,6 +34,7 @@ def run_text(record: RunRecord) -> str:
         _section("Trials", trials_table(record)),
         _section("Metrics", metrics.lines(record.trials)),
         *(_trial_parts(record, trial) if trial else []),
+        _section("Plots", [f"    {clean(plot.path)}" for plot in record.plots if plot.path]),
         _section("Warnings", [f"    {clean(flag)}" for flag in record.flags]),
     ]
     parts += _reasons(record, trial) if trial else []
@@ -79,7 +80,8 @@ def _resumed(one: Any) -> str:
     """`2026-11-24 03:30:12Z by bench on vm, 12 trials`."""
     if not isinstance(one, Mapping):
         return clean(one)
-    writer = one.get("writer") if isinstance(one.get("writer"), Mapping) else {}
+    given = one.get("writer")
+    writer = given if isinstance(given, Mapping) else {}
     at = str(one.get("at") or "").replace("T", " ").partition(".")[0]
     who = " on ".join(str(part) for part in (writer.get("user"), writer.get("host")) if part)
     return clean(f"{at} UTC by {who or '?'}, {count(one.get('trials') or 0, 'trial')}")

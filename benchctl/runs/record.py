@@ -339,6 +339,7 @@ class RunRecord(Record):
     counts: Mapping[str, Any] = json_object(plain=True)
     resumed: tuple[Any, ...] = key(tuple, (), list)  # by whom and when
     around: TrialRecord | None = field(default=None, metadata=_AROUND)
+    plots: tuple[PlotRecord, ...] = records(PlotRecord)  # of several trials in one picture each
     flags: tuple[str, ...] = texts()
     error: Failure | None = field(default=None, metadata=_FAILURE)
     trials: tuple[TrialRecord, ...] = key(

@@ -12,7 +12,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +51,6 @@ class RunDirectory(Folder):
         except OSError:
             return None
         return found.st_dev, found.st_ino
-
-    def write_metadata(self, document: Mapping[str, Any]) -> Path:
-        return self.write_json(METADATA, document)
 
     def read_metadata(self) -> dict[str, Any]:
         return self.read_json(METADATA)

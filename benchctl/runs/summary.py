@@ -16,7 +16,8 @@ from benchctl.runs.store import METADATA, RunDirectory
 
 GROWTH = 16  # while it grows, it is written again when it has a sixteenth more trials...
 WAIT_S = 5.0  # ...or after so long: what it costs stays the same for each trial, however many there are
-_TRIALS = b'\n  "trials": [\n'  # JSON has no line ends in its texts: a line like this is that key and nothing else
+# JSON has no line ends in its texts: such lines are that key and nothing else. As only this module writes them.
+_TRIALS = b'\n  "trials": [\n    {"'
 _END = b"\n  ]\n}\n"
 _CHUNK = 1 << 16
 

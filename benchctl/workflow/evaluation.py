@@ -11,7 +11,7 @@ from benchctl.runs.record import DataRecord, MetricRecord, OutputRecord, PlotRec
 
 Check = Callable[[Output, OutputRecord, Path], DataRecord]  # an output with a data_schema, and its trial's folder
 Measure = Callable[[RunRecord, TrialRecord], dict[str, MetricRecord]]  # of a trial whose outputs are home and checked
-Draw = Callable[[RunRecord, TrialRecord], Iterator[PlotRecord]]  # each as soon as it is there
+Draw = Callable[[RunRecord], Iterator[PlotRecord]]  # each as soon as it is there
 
 
 def not_checked(output: Output, record: OutputRecord, folder: Path) -> DataRecord:
@@ -23,7 +23,7 @@ def not_measured(run: RunRecord, trial: TrialRecord) -> dict[str, MetricRecord]:
     return {}
 
 
-def nothing_drawn(run: RunRecord, trial: TrialRecord) -> Iterator[PlotRecord]:
+def nothing_drawn(run: RunRecord) -> Iterator[PlotRecord]:
     yield from ()
 
 

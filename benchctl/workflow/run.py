@@ -16,7 +16,7 @@ from benchctl.redact import Redactor
 from benchctl.runs import facts
 from benchctl.runs.files import NotWritten, removed, time_text
 from benchctl.runs.loading import glance, load
-from benchctl.runs.record import Failure, HostRecord, PlotRecord, RunRecord, TrialRecord
+from benchctl.runs.record import Failure, HostRecord, PlotRecord, RunRecord
 from benchctl.runs.store import RunDirectory, Store
 from benchctl.schedule import PlannedTrial
 from benchctl.workflow import failures
@@ -224,24 +224,29 @@ class _Run:
         for_at_most(CLOSE_S, [host.close for host in self._plan.hosts.values()])
 
     def _draw_plots(self, draw: Draw) -> None:
-        """The plots of every trial. One that can't be drawn leaves the run incomplete, and never fails it."""
-        with contextlib.suppress(StopAtOnce), self._stopping.ends_at_once():
-            for trial in self._record.trials:
-                if not trial.plots:
-                    self._draw_plots_of(trial, draw)
-
-    def _draw_plots_of(self, trial: TrialRecord, draw: Draw) -> None:
+        """Of a single trial, or of several in one picture each. One that can't be drawn leaves the run incomplete, and
+        never fails it.
+        """
         plots = list[PlotRecord]()
-        drawing = draw(self._record, trial)
-        while self._book.is_in_place and not self._stopping.is_asked and (plot := next(drawing, None)):
-            plots.append(plot)
-            self._announce(events.PLOT_DRAWN, **plot.to_json())
-        if not plots or not self._book.is_in_place:
+        if not any(trial.counts or self._plan.schedule.is_single for trial in self._record.trials):
             return
+        with contextlib.suppress(StopAtOnce), self._stopping.ends_at_once():
+            drawing = draw(self._record)
+            while self._book.is_in_place and not self._stopping.is_asked and (plot := next(drawing, None)):
+                plots.append(plot)
+                self._announce(events.PLOT_DRAWN, **plot.to_json())
+        if plots and self._book.is_in_place:
+            self._keep_plots(tuple(plots))
+
+    def _keep_plots(self, plots: tuple[PlotRecord, ...]) -> None:
         missing = tuple(f"plot '{plot.name}' was not drawn: {plot.reason}" for plot in plots if plot.status != "drawn")
-        status = "incomplete" if missing and trial.status == "succeeded" else trial.status
-        trial = replace(trial, plots=tuple(plots), flags=(*trial.flags, *missing), status=status)
-        self._book.keep(trial)
+        if self._plan.schedule.is_single:
+            trial = self._record.trials[0]
+            status = "incomplete" if missing and trial.status == "succeeded" else trial.status
+            self._book.keep(replace(trial, plots=plots, flags=(*trial.flags, *missing), status=status))
+        else:
+            self._book.change(plots=plots)
+            self._flags = (*self._flags, *missing)
         if missing and self._record.status == "succeeded":
             self._book.change(status="incomplete")
 
@@ -268,7 +273,13 @@ class _Run:
             duration_s=record.duration_s,
             counts=dict(record.counts),
             planned=record.planned.get("trials"),
-            flags=[flag for trial in record.trials for flag in trial.flags][:FLAGS_TOLD],
+            flags=_reasons(record),
             error=record.error.to_json() if record.error else None,
         )
         return record
+
+
+def _reasons(record: RunRecord) -> list[str]:
+    """Why it is incomplete, as far as a few words say it."""
+    plots = [f"plot '{plot.name}' was not drawn: {plot.reason}" for plot in record.plots if plot.status != "drawn"]
+    return [*plots, *(flag for trial in record.trials for flag in trial.flags)][:FLAGS_TOLD]
