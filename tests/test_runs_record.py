@@ -118,7 +118,6 @@ PLACE: dict[str, Any] = {
 WHOLE: dict[str, Any] = {
     "params": {},
     "earlier": [],
-    "metrics": {"p99": SUMMARY["metrics"]["p99"] | {"reason": None}},
     "plots": [SUMMARY["plots"][0] | {"reason": None}],
 }
 TRIAL: dict[str, Any] = SUMMARY | {
