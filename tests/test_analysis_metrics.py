@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from properties import few
 from workflow_bed import Bench
 
 import benchctl
@@ -82,7 +83,7 @@ rows = st.lists(
 )
 
 
-@settings(derandomize=True, deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(few, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(rows, min_size=1, max_size=3), st.sampled_from(["latency", "n"]))
 def test_every_aggregate_pools_the_rows_of_all_hosts_as_numpy_does(
     tmp_path: Path, hosts: list[list[tuple[int, float, int]]], column: str
@@ -236,6 +237,13 @@ def test_a_stage_that_did_not_succeed_has_no_metrics(tmp_path: Path, status: str
     trial = brought_home(tmp_path, {"a": csv([(0, 1, 1)])}, status=status)
     for made_of in (OfRows("load", "latency", "count"), OfJson("load", "latency", ()), OfLog("load", "(1)")):
         assert measured(tmp_path, trial, Metric("x", made_of)) == MetricRecord(reason=reason)
+    assert measure([], RunRecord(path=tmp_path), trial) == {}
+
+
+def test_a_stage_without_hosts_has_no_metrics(tmp_path: Path) -> None:
+    trial = TrialRecord(stages=(StageRecord(name="load", status="succeeded"),))
+    for made_of in (OfRows("load", "latency", "max", "n"), OfJson("load", "latency", ()), OfLog("load", "(1)")):
+        assert measured(tmp_path, trial, Metric("x", made_of)) == MetricRecord(reason="stage 'load' ran on no host")
     assert measure([], RunRecord(path=tmp_path), trial) == {}
 
 

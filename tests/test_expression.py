@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from properties import few
 
 from benchctl.expression import NoResult, NotArithmetic, Operation, evaluate, names_in, parse
 
@@ -112,7 +113,7 @@ texts = st.recursive(
 )
 
 
-@settings(derandomize=True, deadline=None, max_examples=200)
+@few
 @given(texts)
 def test_every_expression_comes_to_what_python_makes_of_it(text: str) -> None:
     values = {"a": 3.0, "b": -0.25}

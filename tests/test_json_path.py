@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from properties import few
 
 from benchctl.json_path import NoSuchValue, find, parse, path_text
 
@@ -78,7 +79,7 @@ def test_a_path_that_is_none_is_refused_with_its_place(path: str, sentence: str)
 steps = st.lists(st.one_of(st.text(st.characters(exclude_categories=["Cs"]), max_size=8), st.integers(-99, 99)))
 
 
-@settings(derandomize=True, deadline=None)
+@few
 @given(steps.map(tuple))
 def test_a_path_that_is_written_is_read_again(path: tuple[str | int, ...]) -> None:
     assert parse(path_text(path)) == path

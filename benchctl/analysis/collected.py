@@ -26,6 +26,8 @@ def stage_of(trial: TrialRecord, name: str) -> StageRecord:
         raise NotMeasured(f"stage {name!r} is not part of this trial")
     if stage.status != "succeeded":
         raise NotMeasured(f"stage {name!r} {_ENDED.get(stage.status, stage.status)}")
+    if not stage.hosts:
+        raise NotMeasured(f"stage {name!r} ran on no host")
     return stage
 
 

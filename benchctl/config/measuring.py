@@ -118,14 +118,14 @@ class _Metric:
     def _is_one_thing(self) -> bool:
         if len(self.given) > 1:
             self._problem(self.given[-1], f"a metric is one number; keep one of {' and '.join(self.given)}")
-        elif not self.given and self._is_broken(*KINDS):
             return False
-        elif not self.given and not any(key in self.metric for key in ("source", "column", "aggregate")):
-            sentence = "nothing says where its number comes from; give it source, column and aggregate"
-            rest = ", or source and json, or stage and regex, or value"
-            self.references.problem(self.metric.place, sentence + rest)
-        else:
-            return len(self.given) < 2
+        if self.given or self._is_broken(*KINDS):
+            return bool(self.given)
+        if any(key in self.metric for key in BESIDE["column"]):
+            return True
+        sentence = "nothing says where its number comes from; give it source, column and aggregate"
+        rest = ", or source and json, or stage and regex, or value"
+        self.references.problem(self.metric.place, sentence + rest)
         return False
 
     def _has_its_keys(self) -> bool:
@@ -142,23 +142,28 @@ class _Metric:
     # A reduced column
 
     def _column(self) -> None:
-        columns = self._columns_of_source()
-        if columns is None:
+        columns, how = self._columns_of_source(), self.metric["aggregate"]
+        if columns is None or not self._has_column(columns, how):
             return
-        how, name = self.metric["aggregate"], self.metric.get("column")
-        if name is not None and name not in columns:
+        if how == "rate":
+            self._rate(columns)
+        if how in OF_ROWS:
+            self._unit_of_rows(how)
+        else:
+            self._number(columns, columns[self.metric["column"]])
+
+    def _has_column(self, columns: dict[str, Item], how: str) -> bool:
+        """Whether it names one that is there, or needs none."""
+        name = self.metric.get("column")
+        if name is None:
+            if how not in OF_ROWS and not self._is_broken("column"):
+                self.references.document.missing(self.metric.at("column"), f"{how} is of a column; name it as 'column'")
+            return how in OF_ROWS
+        if name not in columns:
             known = listed("Columns", columns, name)
             source = shown(self.metric["source"])
             self._problem("column", f"output {source} has no column {shown(name)}. {known}".removesuffix("."))
-        elif how == "rate":
-            self._rate(columns)
-        elif name is None and how not in OF_ROWS:
-            if not self._is_broken("column"):
-                self.references.document.missing(self.metric.at("column"), f"{how} is of a column; name it as 'column'")
-        elif how != "count":
-            self._number(columns, columns[name])
-        if how in OF_ROWS:
-            self._unit_of_rows(how)
+        return name in columns
 
     def _columns_of_source(self) -> dict[str, Item] | None:
         output = self._source()
