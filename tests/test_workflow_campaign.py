@@ -10,6 +10,7 @@ import pytest
 from workflow_bed import Bench, error_of, is_gone, local, pid_in
 
 import benchctl
+from benchctl.errors import UsageError
 from benchctl.runs.loading import glance
 from benchctl.runs.record import RunRecord
 from benchctl.runs.store import RunDirectory
@@ -48,10 +49,9 @@ def test_each_trial_has_its_directory_its_parameters_and_its_names(local: Bench)
 def test_a_case_of_a_run_is_found_by_its_name(local: Bench) -> None:
     local.run(local.stage("one", "true"), config={"cases": CASES})
     assert made(benchctl.find("latest:del", results=local.results)) == ["trials/del-01"]
-    with pytest.raises(
-        benchctl.UsageError, match=r"run-001 has no case 'dle'\. Cases: wal, del\. Did you mean 'del'\?"
-    ):
+    with pytest.raises(UsageError) as raised:
         benchctl.find("1:dle", results=local.results)
+    assert raised.value.message == "run-001 has no case 'dle'. Cases: wal, del. Did you mean 'del'?"
 
 
 def test_repeats_without_cases_are_numbered_alone(local: Bench) -> None:
@@ -158,7 +158,7 @@ def test_a_trial_keeps_what_was_measured_of_it(local: Bench, monkeypatch: pytest
 
     monkeypatch.setattr(benchctl, "_evaluation", lambda benchmark, draws: Evaluation(measure=measured))
     record = local.run(local.stage("one", "true"), repeat=2)
-    expected = {"value": 4.5, "unit": "ms", "better": "lower", "count": 100}
+    expected = {"value": 4.5, "unit": "ms"}
     document = json.loads((record.path / "metadata.json").read_text())
     assert [trial["metrics"] for trial in document["trials"]] == [{"p99": expected}] * 2
     (told, _) = local.told("trial_finished")

@@ -125,7 +125,7 @@ def test_a_config_that_was_changed_since_is_refused_with_what_changed(local: Ben
     config.write_text(text.replace("sleep 0.05", "sleep 0.06").replace('"repeat": 10', '"repeat": 12'))
     with pytest.raises(UsageError) as raised:
         resumed(local)
-    first, repeat, command = raised.value.message.split("\n")
+    first, command, repeat = raised.value.message.split("\n")
     assert first == f"{config} is not what run-001 was begun with any more:"
     assert repeat == "    trials.repeat: '12', before '10'"
     assert command.startswith("    stages[0].command: 'sleep 0.06; echo")

@@ -287,7 +287,10 @@ class TrialRecord(Record):
         """What metadata.json keeps of it: short, since there may be thousands; trial.json has all."""
         short = replace(self, stages=(), error=self.error and self.error.in_short(), flags=_first(self.flags))
         document = {k: v for k, v in short.to_json().items() if k not in ("stages", "format", "params")}
-        document["metrics"] = {name: _said(metric) for name, metric in document["metrics"].items()}
+        kept = ("value", "unit", "reason")
+        document["metrics"] = {
+            name: _said({key: metric[key] for key in kept}) for name, metric in document["metrics"].items()
+        }
         document["plots"] = [_said(plot) for plot in document["plots"]]
         return document if self.earlier else {k: v for k, v in document.items() if k != "earlier"}
 
