@@ -76,11 +76,11 @@ def _case_of(document: Document, item: Item) -> Case | None:
 
 def _of_matrix(document: Document, draft: Draft) -> tuple[Case, ...]:
     matrix = draft.matrix
+    if not matrix and not document.is_bad(("matrix",)):
+        document.problem(("matrix",), "there is no parameter in the matrix; add one, or remove the key")
     for name, values in matrix.items():
         _check_values(document, name, values)
-    if document.is_bad(("matrix",), *(("matrix", name) for name in matrix)) or not matrix:
-        if not matrix and not document.is_bad(("matrix",)):
-            document.problem(("matrix",), "there is no parameter in the matrix; add one, or remove the key")
+    if any(place[:1] == ("matrix",) for place in document.bad):
         return ()
     size = math.prod(map(len, matrix.values()))
     if size > MOST_CASES:

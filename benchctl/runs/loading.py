@@ -207,7 +207,7 @@ def _detail(run: RunDirectory, trial: TrialRecord) -> TrialRecord | None:
     try:
         document = run.folder(trial.directory).read_json(TRIAL)
         check_format(document)
-        detail = TrialRecord.from_json(document)
+        detail = TrialRecord.from_json({key: value for key, value in document.items() if key != "format"})
     except RunUnreadable:
         return None
     return detail if detail.place == trial.place else None

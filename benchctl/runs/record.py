@@ -160,6 +160,10 @@ class MetricRecord(Record):
         written = super().to_json().items()
         return {k: v for k, v in written if k == "value" or (v is not None and (k, v) != ("declared", True))}
 
+    def in_short(self) -> dict[str, Any]:
+        """What metadata.json keeps of it."""
+        return {k: v for k, v in self.to_json().items() if k in ("value", "unit", "reason")}
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlotRecord(Record):
@@ -296,7 +300,7 @@ class TrialRecord(Record):
         """What metadata.json keeps of it: short, since there may be thousands; trial.json has all."""
         short = replace(self, stages=(), error=self.error and self.error.in_short(), flags=_first(self.flags))
         document = {k: v for k, v in short.to_json().items() if k not in ("stages", "format", "params")}
-        document["metrics"] = {name: metric.to_json() for name, metric in self.metrics.items() if metric.declared}
+        document["metrics"] = {name: one.in_short() for name, one in self.metrics.items() if one.declared}
         document["plots"] = [_said(plot) for plot in document["plots"]]
         return document if self.earlier else {k: v for k, v in document.items() if k != "earlier"}
 

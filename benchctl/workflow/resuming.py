@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from benchctl.runs.record import HostRecord, RunRecord
 from benchctl.schedule import PlannedTrial
 from benchctl.workflow.recording import files_used
 
+LOCK_WAIT_S = 5.0
 CHANGES_SHOWN = 5
 TEXT_SHOWN = 60
 _SAME_MACHINE = {"boot_id": "was booted again", "kernel": "has another kernel", "cpu_model": "has another CPU"}
@@ -27,13 +29,23 @@ def check_unused(record: RunRecord, journal: Journal) -> None:
     """
     writer = record.writer
     by, is_here = f"process {writer.get('pid')} on {writer.get('host')}", writer.get("host") == os.uname().nodename
-    if not journal.lock() or (record.status == "running" and is_here):
+    if not _locked(journal, record) or (record.status == "running" and is_here):
         raise UsageError(f"{record.id} still goes on ({by}); wait for it, or stop it first")
     if record.status == "running":
         raise UsageError(
             f"{record.id} was begun on {writer.get('host')}, and whether it still goes on can't be known from here",
             hint=f"resume it there, or end it there first ({by})",
         )
+
+
+def _locked(journal: Journal, record: RunRecord) -> bool:
+    """A process that was killed may have left a child that holds the lock until it has become another program."""
+    until = time.monotonic() + LOCK_WAIT_S
+    while not journal.lock():
+        if record.status == "running" or time.monotonic() >= until:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def check_unchanged(record: RunRecord, plan: Plan, env: Iterable[str]) -> None:
