@@ -30,6 +30,7 @@ class Campaign:
         self._index = 0
         self._name = ""
         self._began: datetime | None = None
+        self._ended: datetime | None = None  # the newest trial that is over
         self._ends: Counter[str] = Counter()
 
     def note(self, event: Event) -> None:
@@ -38,6 +39,7 @@ class Campaign:
             self._name, self._began = trial_name(event), self._began or event.at
         elif event.kind == events.TRIAL_FINISHED:
             self._ends[str(event.data.get("status") or "")] += 1
+            self._ended = event.at
 
     @property
     def is_many(self) -> bool:
@@ -57,11 +59,17 @@ class Campaign:
             return ""
         bad = sum(number for status, number in self._ends.items() if status not in ("succeeded", "incomplete"))
         failed = [f"{bad} failed"] if bad else []
-        done = sum(self._ends.values())
-        left = self.count - done
-        spent_s = (at - self._began).total_seconds() if self._began else 0.0
-        rest = [f"about {duration(spent_s / done * left)} left"] if done and left else []
+        left_s = self._left_s(at)
+        rest = [f"about {duration(left_s)} left"] if left_s else []
         return ", ".join([self.position(), *failed, *rest])
+
+    def _left_s(self, at: datetime) -> float:
+        """As long as the trials so far took on average, less what the one that goes on has taken; 0 where unknown."""
+        done = sum(self._ends.values())
+        if not (done and self._began and self._ended):
+            return 0.0
+        each_s = (self._ended - self._began).total_seconds() / done
+        return max(0.0, each_s * (self.count - done) - (at - self._ended).total_seconds())
 
 
 def trial_name(event: Event) -> str:

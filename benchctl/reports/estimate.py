@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from benchctl.errors import RunUnreadable
@@ -64,7 +64,7 @@ def _earlier(store: Store, benchmark: str) -> list[RunRecord]:
 
 def _whole(directory: RunDirectory) -> RunRecord | None:
     try:
-        return RunRecord.from_json(directory.read_metadata())
+        return replace(RunRecord.from_json(directory.read_metadata()), id=directory.id)
     except RunUnreadable:
         return None
 

@@ -97,9 +97,11 @@ def _versions(document: Mapping[str, Any], stage: Mapping[str, Any]) -> Iterator
     """A stage once when it is the same in all cases that are shown, else once for each, with words that say so."""
     cases = document["cases"][:CASES_SHOWN]
     of_cases = [(case["name"], one) for case in cases for one in case["stages"] if one["name"] == stage["name"]]
-    if stage["skipped"] or all(one == of_cases[0][1] for _, one in of_cases):
-        names = [name for name, _ in of_cases]
-        yield f" (in {', '.join(names)})" if len(names) < len(cases) else "", of_cases[0][1] if of_cases else stage
+    names = [name for name, _ in of_cases]
+    if not of_cases:
+        yield "", stage
+    elif all(one == of_cases[0][1] for _, one in of_cases):
+        yield f" (in {', '.join(names)})" if len(names) < len(cases) else "", of_cases[0][1]
     else:
         yield from ((f" (in {name})", one) for name, one in of_cases)
 
