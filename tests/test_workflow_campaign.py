@@ -11,6 +11,7 @@ from workflow_bed import Bench, error_of, is_gone, local, pid_in
 
 import benchctl
 from benchctl.errors import UsageError
+from benchctl.reports.failure import failure_text
 from benchctl.runs.loading import glance
 from benchctl.runs.record import RunRecord
 from benchctl.runs.store import RunDirectory
@@ -73,7 +74,8 @@ def test_the_first_failure_ends_the_run_and_what_was_made_is_kept(local: Bench) 
     stage = local.stage("one", f"echo {{{{trial}}}} >> {local.path('ran')}; test {{{{trial}}}} != 2")
     record = local.run(stage, repeat=4)
     assert (record.status, ran(local)) == ("failed", ["1", "2"])
-    assert error_of(record).stage == "one"
+    assert (error_of(record).stage, error_of(record).trial) == ("one", "02")
+    assert failure_text(error_of(record), run_id=record.id, kept=record.path).endswith(" one --trial 02)")
     assert record.counts == {"succeeded": 1, "failed": 1}
     assert record.exit_code == 1
 

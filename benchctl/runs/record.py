@@ -35,11 +35,12 @@ FLAGS_KEPT = 5
 @dataclass(frozen=True, kw_only=True)
 class Failure(Record):
     """Why a stage, a trial or a run failed; `stderr` holds the command's last lines, `others` the stage's status
-    on its other hosts.
+    on its other hosts. trial: of a run with several, the one that failed, as its directory is called.
     """
 
     code: str = named("")
     message: str = key(str, "")
+    trial: str | None = named()
     stage: str | None = named()
     host: str | None = named()
     hint: str = key(str, "")
