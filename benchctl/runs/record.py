@@ -105,6 +105,7 @@ class FileRecord(Record):
     path: str = key(str, "")
     bytes: int | None = key(int)
     sha256: str | None = key(str)
+    modified_s: float | None = key(finite)  # since the epoch, by the host's clock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,6 +178,7 @@ class OutputRecord(Record):
     path: str | None = named()  # a file that is there by that name
     bytes: int | None = key(int)
     sha256: str | None = named()
+    modified_s: float | None = key(finite)  # of a single file; since the epoch, by the host's clock
     files: tuple[FileRecord, ...] = records(FileRecord)
     retries: int = key(int, 0)
     status: str = named("")

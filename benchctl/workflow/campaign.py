@@ -20,7 +20,7 @@ from benchctl.workflow.announcer import Announcer
 from benchctl.workflow.bookkeeping import Book
 from benchctl.workflow.evaluation import Evaluation
 from benchctl.workflow.options import RunOptions
-from benchctl.workflow.outputs import Collector, Seen
+from benchctl.workflow.outputs import Collector, seen_in
 from benchctl.workflow.passage import Passage
 from benchctl.workflow.stopping import Stopping
 from benchctl.workflow.surroundings import Surroundings
@@ -47,7 +47,7 @@ class Campaign:
         self._stopping = stopping
         self._evaluation = evaluation
         self._redactor = Redactor(plan.benchmark.secrets)
-        self._seen: Seen = {}  # what the trials so far brought home
+        self._seen = seen_in(book.record.trials)  # what the trials so far brought home
         self._named: dict[str, set[int]] = {}
 
     def run(self, todo: Sequence[PlannedTrial]) -> None:
