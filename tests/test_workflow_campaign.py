@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from pathlib import Path
 
 import pytest
-from workflow_bed import Bench, error_of, is_gone, local, pid_in
+from workflow_bed import Bench, error_of, is_gone, local, pid_in, wait_until_gone
 
 import benchctl
 from benchctl.errors import UsageError
 from benchctl.reports.failure import failure_text
+from benchctl.reports.logs import Wanting, log_lines
 from benchctl.runs.loading import glance
 from benchctl.runs.record import RunRecord
 from benchctl.runs.store import RunDirectory
@@ -107,6 +109,9 @@ def test_stages_with_scope_run_are_done_once_around_all_trials(local: Bench) -> 
     assert [[stage.name for stage in trial.stages] for trial in record.trials] == [["each"]] * 3
     assert (record.path / "logs/before.local.out").exists()
     assert json.loads((record.path / "trial.json").read_text())["trial"] == 0
+    with pytest.raises(UsageError) as raised:
+        list(log_lines(RunDirectory(record.path), Wanting("before", trial="1")))
+    assert raised.value.message == "stage 'before' of run-001 is done once around all trials; name no trial"
 
 
 def test_a_server_around_all_trials_that_dies_ends_them_all(local: Bench) -> None:
@@ -165,3 +170,22 @@ def test_a_trial_keeps_what_was_measured_of_it(local: Bench, monkeypatch: pytest
     assert [trial["metrics"] for trial in document["trials"]] == [{"p99": expected}] * 2
     (told, _) = local.told("trial_finished")
     assert told["metrics"]["p99"]["value"] == 4.5
+
+
+def test_the_second_ctrl_c_ends_a_trial_and_what_is_around_it_at_once(local: Bench) -> None:
+    deaf = f"trap '' TERM; echo $$ > {local.path('deaf')}; while :; do sleep 0.1; done"
+    server = local.stage("server", f"echo $$ > {local.path('pid')}; exec sleep 300", background=True, scope="run")
+    with local.running(server, local.stage("each", deaf), config={"trials": {"repeat": 3}}) as run:
+        run.wait_for("stage_started", stage="each")
+        pids = [pid_in(local.path("pid")), pid_in(local.path("deaf"))]
+        run.send(signal.SIGINT)
+        run.wait_for("stopping")
+        time.sleep(0.3)
+        run.send(signal.SIGINT)
+        assert run.end() == 130
+        record = run.record()
+    wait_until_gone(pids)
+    assert record.status == "interrupted"
+    assert [trial.status for trial in record.trials] == ["interrupted"]
+    assert record.around is not None
+    assert record.around.status == "interrupted"
