@@ -154,7 +154,7 @@ class Collector:
         if len(stale) == len(states):
             discard(found.path)
             raise OutputError(
-                f"output '{output.name}': {remote_path} on {host.place} is what an earlier trial already left",
+                f"{remote_path} on {host.place} is what an earlier trial already left",
                 hint="the stage did not write it this time; delete it at the trial's start, or put {{trial}} in its "
                 "name",
             )
