@@ -190,3 +190,12 @@ def test_the_second_ctrl_c_ends_a_trial_and_what_is_around_it_at_once(local: Ben
     assert [trial.status for trial in record.trials] == ["interrupted"]
     assert record.around is not None
     assert record.around.status == "interrupted"
+
+
+def test_what_goes_on_around_trials_is_stopped_when_one_of_them_can_not_be_kept(local: Bench) -> None:
+    server = local.stage("server", f"echo $$ > {local.path('pid')}; exec sleep 300", background=True, scope="run")
+    trial = local.stage("each", f"mv {local.results}/run-001 {local.path('moved')}")
+    record = local.run(server, trial, repeat=3)
+    assert record.status == "failed"
+    assert error_of(record).message.endswith("the run's directory was removed or replaced while it went on")
+    assert is_gone(pid_in(local.path("pid")))
