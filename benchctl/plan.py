@@ -89,12 +89,13 @@ def compile_plan(
     or for files that trials would take from each other.
     """
     _check_names(benchmark, [*skip, *only])
-    schedule = make_schedule(benchmark, cases=cases, repeat=repeat, seed=seed)
     skipped = {stage.name: why for stage in benchmark.stages if (why := _why_skipped(stage, skip, only))}
     stages = tuple(stage for stage in benchmark.stages if stage.name not in skipped)
     if not stages:
         raise UsageError("every stage is skipped; there is nothing to run")
     _check_tasks(benchmark, stages)
+    possible = _possible_cases(benchmark, stages, cases)
+    schedule = make_schedule(replace(benchmark, cases=possible), cases=cases, repeat=repeat, seed=seed)
     _check_copies(benchmark, stages, schedule)
     ssh_config = user_ssh_config() if any(not host.is_local for host in benchmark.hosts.values()) else no_ssh_config()
     hosts = _hosts(benchmark, stages, fabric_config(benchmark.shell, ssh_config))
@@ -120,6 +121,18 @@ def _check_tasks(benchmark: Benchmark, stages: Sequence[Stage]) -> None:
     ]
     if problems:
         raise ConfigError(problems)
+
+
+def _possible_cases(benchmark: Benchmark, stages: Sequence[Stage], named: Sequence[str]) -> tuple[Case, ...]:
+    """The cases in which one of these stages is done; a named one must be among them."""
+    done = [stage for stage in stages if stage.scope == "trial"]
+    possible = [case for case in benchmark.cases if not done or any(is_done_in(stage, case) for stage in done)]
+    for case in benchmark.cases:
+        if case.name in named and case not in possible:
+            raise UsageError(f"no stage is left in case {case.name!r}; there is nothing to run")
+    if benchmark.cases and not possible:
+        raise UsageError("no case is left in which one of these stages is done; there is nothing to run")
+    return tuple(possible)
 
 
 def _check_copies(benchmark: Benchmark, stages: Sequence[Stage], schedule: Schedule) -> None:

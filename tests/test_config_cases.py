@@ -133,9 +133,10 @@ def test_a_stage_that_names_what_no_case_has_is_told(tmp_path: Path, stage: str,
 
 def test_a_parameter_must_be_one_of_every_case_of_its_stage(tmp_path: Path) -> None:
     cases = "cases: [{name: wal, params: {journal: wal}}, {name: plain}]\n"
-    text = f"benchmark: {{name: x}}\n{cases}stages: [{{name: a, command: 'echo {{{{params.journal}}}}'}}]\n"
+    stages = "stages:\n  - {name: every, command: 'true'}\n  - {name: a, command: 'echo {{params.journal}}'}\n"
+    text = f"benchmark: {{name: x}}\n{cases}{stages}"
     assert complaints(tmp_path, text) == [
-        "stages[0].command: {{params.journal}}: case 'plain' has no such parameter; give it one, or leave the stage out"
+        "stages[1].command: {{params.journal}}: case 'plain' has no such parameter; give it one, or leave the stage out"
         " there by only"
     ]
     assert complaints(tmp_path, text.replace("{name: a,", "{name: a, only: wal,")) == []
@@ -146,4 +147,11 @@ def test_without_cases_there_are_no_parameters(tmp_path: Path) -> None:
     assert complaints(tmp_path, text) == [
         "stages[0].when: when chooses among cases, and there are none",
         "stages[0].command: {{params.x}}: params come with cases, and there are none",
+    ]
+
+
+def test_a_case_in_which_no_stage_is_done_is_told(tmp_path: Path) -> None:
+    text = "benchmark: {name: x}\nmatrix: {j: [wal, del]}\nstages: [{name: a, command: 'true', only: wal}]\n"
+    assert complaints(tmp_path, text) == [
+        "matrix: no stage is done in case 'del'; leave it out, or give it one by only or when"
     ]

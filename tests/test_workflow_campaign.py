@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from pathlib import Path
 
 import pytest
-from workflow_bed import Bench, error_of, is_gone, local, pid_in
+from workflow_bed import Bench, bench, error_of, is_gone, local, pid_in, wait_until_gone
 
 import benchctl
 from benchctl.errors import UsageError
+from benchctl.reports.failure import failure_text
+from benchctl.reports.logs import Wanting, log_lines
 from benchctl.runs.loading import glance
 from benchctl.runs.record import RunRecord
 from benchctl.runs.store import RunDirectory
 
-__all__ = ["local"]
+__all__ = ["bench", "local"]
 
 CASES = [{"name": "wal", "params": {"mode": "w a l"}}, {"name": "del", "params": {"mode": "d"}}]
 
@@ -30,11 +33,13 @@ def ran(bench: Bench) -> list[str]:
     return path.read_text().split("\n")[:-1] if path.exists() else []
 
 
-def test_each_trial_has_its_directory_its_parameters_and_its_names(local: Bench) -> None:
-    show = "echo '{{case}} {{trial}}' {{params.mode | quote}} \"$mode\" $BENCHCTL_CASE $BENCHCTL_TRIAL > out.txt"
-    output = {"name": "out", "remote_path": "out.txt"}
-    stage = local.stage("one", show, outputs=[output])
-    record = local.run(stage, config={"cases": CASES, "trials": {"repeat": 2, "warmup": 1, "order": "sequential"}})
+def test_each_trial_has_its_directory_its_parameters_and_its_names(bench: Bench) -> None:
+    show = "echo '{{case}} {{trial}}' {{params.mode | quote}} \"$mode\" $BENCHCTL_CASE $BENCHCTL_TRIAL > " + str(
+        bench.path("out.txt")
+    )
+    output = {"name": "out", "remote_path": str(bench.path("out.txt"))}
+    stage = bench.stage("one", show, outputs=[output])
+    record = bench.run(stage, config={"cases": CASES, "trials": {"repeat": 2, "warmup": 1, "order": "sequential"}})
     assert record.status == "succeeded"
     assert made(record) == [f"trials/{case}-{number}" for case in ("wal", "del") for number in ("w01", "01", "02")]
     told = {name: (record.path / name / "out.txt").read_text() for name in made(record)}
@@ -43,7 +48,7 @@ def test_each_trial_has_its_directory_its_parameters_and_its_names(local: Bench)
     assert [(trial.warmup, trial.counts) for trial in record.trials][:2] == [(True, False), (False, True)]
     assert record.counts == {"succeeded": 4, "warmup": 2}
     assert record.cases == {"wal": {"mode": "w a l"}, "del": {"mode": "d"}}
-    assert benchctl.find("run-001", results=local.results) == record
+    assert benchctl.find("run-001", results=bench.results) == record
 
 
 def test_a_case_of_a_run_is_found_by_its_name(local: Bench) -> None:
@@ -73,7 +78,8 @@ def test_the_first_failure_ends_the_run_and_what_was_made_is_kept(local: Bench) 
     stage = local.stage("one", f"echo {{{{trial}}}} >> {local.path('ran')}; test {{{{trial}}}} != 2")
     record = local.run(stage, repeat=4)
     assert (record.status, ran(local)) == ("failed", ["1", "2"])
-    assert error_of(record).stage == "one"
+    assert (error_of(record).stage, error_of(record).trial) == ("one", "02")
+    assert failure_text(error_of(record), run_id=record.id, kept=record.path).endswith(" one --trial 02)")
     assert record.counts == {"succeeded": 1, "failed": 1}
     assert record.exit_code == 1
 
@@ -86,25 +92,28 @@ def test_the_other_trials_are_made_when_a_run_keeps_going(local: Bench) -> None:
     assert record.exit_code == 1
 
 
-def test_stages_with_scope_run_are_done_once_around_all_trials(local: Bench) -> None:
-    note = f"echo %s >> {local.path('ran')}"
+def test_stages_with_scope_run_are_done_once_around_all_trials(bench: Bench) -> None:
+    note = f"echo %s >> {bench.path('ran')}"
     stages = (
-        local.stage("before", note % "before", scope="run"),
-        local.stage("server", f"echo $$ > {local.path('pid')}; exec sleep 300", background=True, scope="run"),
-        local.stage("each", f"kill -0 $(cat {local.path('pid')}) && {note % '{{trial}}'}"),
-        local.stage("after", note % "after", scope="run", always=True),
+        bench.stage("before", note % "before", scope="run"),
+        bench.stage("server", f"echo $$ > {bench.path('pid')}; exec sleep 300", background=True, scope="run"),
+        bench.stage("each", f"kill -0 $(cat {bench.path('pid')}) && {note % '{{trial}}'}"),
+        bench.stage("after", note % "after", scope="run", always=True),
     )
-    record = local.run(*stages, repeat=3)
+    record = bench.run(*stages, repeat=3)
     assert record.status == "succeeded", record.error
-    assert ran(local) == ["before", "1", "2", "3", "after"]
-    assert is_gone(pid_in(local.path("pid")))
+    assert ran(bench) == ["before", "1", "2", "3", "after"]
+    assert is_gone(pid_in(bench.path("pid")))
     assert record.around is not None
     assert {stage.name: stage.status for stage in record.around.stages} == dict.fromkeys(
         ("before", "server", "after"), "succeeded"
     )
     assert [[stage.name for stage in trial.stages] for trial in record.trials] == [["each"]] * 3
-    assert (record.path / "logs/before.local.out").exists()
+    assert (record.path / f"logs/before.{bench.alias}.out").exists()
     assert json.loads((record.path / "trial.json").read_text())["trial"] == 0
+    with pytest.raises(UsageError) as raised:
+        list(log_lines(RunDirectory(record.path), Wanting("before", trial="1")))
+    assert raised.value.message == "stage 'before' of run-001 is done once around all trials; name no trial"
 
 
 def test_a_server_around_all_trials_that_dies_ends_them_all(local: Bench) -> None:
@@ -115,14 +124,13 @@ def test_a_server_around_all_trials_that_dies_ends_them_all(local: Bench) -> Non
     assert [trial.status for trial in record.trials] == ["failed"]
 
 
-def test_a_file_that_an_earlier_trial_left_unchanged_is_an_error(local: Bench) -> None:
-    output = {"name": "out", "remote_path": str(local.path("out.txt"))}
-    once = f"test {{{{trial}}}} = 2 || echo {{{{trial}}}} > {local.path('out.txt')}"
-    record = local.run(local.stage("one", once, outputs=[output]), repeat=3)
+def test_a_file_that_an_earlier_trial_left_unchanged_is_an_error(bench: Bench) -> None:
+    output = {"name": "out", "remote_path": str(bench.path("out.txt"))}
+    once = f"test {{{{trial}}}} = 2 || echo {{{{trial}}}} > {bench.path('out.txt')}"
+    record = bench.run(bench.stage("one", once, outputs=[output]), repeat=3)
     assert [trial.status for trial in record.trials] == ["succeeded", "failed"]
     assert error_of(record).message == (
-        f"output 'out' of stage 'one': output 'out': {local.path('out.txt')} on local is what an earlier trial already"
-        " left"
+        f"output 'out' of stage 'one': {bench.path('out.txt')} on {bench.place} is what an earlier trial already left"
     )
 
 
@@ -163,3 +171,31 @@ def test_a_trial_keeps_what_was_measured_of_it(local: Bench, monkeypatch: pytest
     assert [trial["metrics"] for trial in document["trials"]] == [{"p99": expected}] * 2
     (told, _) = local.told("trial_finished")
     assert told["metrics"]["p99"]["value"] == 4.5
+
+
+def test_the_second_ctrl_c_ends_a_trial_and_what_is_around_it_at_once(local: Bench) -> None:
+    deaf = f"trap '' TERM; echo $$ > {local.path('deaf')}; while :; do sleep 0.1; done"
+    server = local.stage("server", f"echo $$ > {local.path('pid')}; exec sleep 300", background=True, scope="run")
+    with local.running(server, local.stage("each", deaf), config={"trials": {"repeat": 3}}) as run:
+        run.wait_for("stage_started", stage="each")
+        pids = [pid_in(local.path("pid")), pid_in(local.path("deaf"))]
+        run.send(signal.SIGINT)
+        run.wait_for("stopping")
+        time.sleep(0.3)
+        run.send(signal.SIGINT)
+        assert run.end() == 130
+        record = run.record()
+    wait_until_gone(pids)
+    assert record.status == "interrupted"
+    assert [trial.status for trial in record.trials] == ["interrupted"]
+    assert record.around is not None
+    assert record.around.status == "interrupted"
+
+
+def test_what_goes_on_around_trials_is_stopped_when_one_of_them_can_not_be_kept(local: Bench) -> None:
+    server = local.stage("server", f"echo $$ > {local.path('pid')}; exec sleep 300", background=True, scope="run")
+    trial = local.stage("each", f"mv {local.results}/run-001 {local.path('moved')}")
+    record = local.run(server, trial, repeat=3)
+    assert record.status == "failed"
+    assert error_of(record).message.endswith("the run's directory was removed or replaced while it went on")
+    assert is_gone(pid_in(local.path("pid")))

@@ -192,3 +192,19 @@ def test_the_command_line_resumes_and_shows_what_it_did(local: Bench) -> None:
     assert f" on {os.uname().nodename}, 18 trials" in page
     again = benchctl_in(local.directory, "resume", "1")
     assert (again.code, again.err) == (2, "run-001 misses nothing: its 20 trials are over\n")
+
+
+def test_a_file_that_a_trial_before_the_interruption_left_is_stale_after_it(local: Bench) -> None:
+    output = {"name": "out", "remote_path": str(local.path("out.txt"))}
+    write = f"test -e {local.path('go')} && exit; test {{{{trial}}}} = 1 || sleep 300; echo x > {local.path('out.txt')}"
+    path = local.write(local.stage("one", write, outputs=[output]), trials={"repeat": 2})
+    with running(path, local.results, "-q") as run:
+        run.wait_for("stage_started", stage="one")
+        run.wait_for("trial_started", trial=2)
+        run.process.kill()
+        run.process.wait(DEADLINE_S)
+    local.path("go").touch()
+    record = resumed(local)
+    assert [trial.status for trial in record.trials] == ["succeeded", "failed"]
+    assert record.error is not None
+    assert record.error.message.endswith("out.txt on local is what an earlier trial already left")

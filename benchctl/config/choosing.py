@@ -22,6 +22,20 @@ def check_choice(references: References, stage: Item) -> None:
         references.problem(stage.at(given[-1]), "no case is left in which the stage is done")
 
 
+def check_cases_have_stages(references: References) -> None:
+    """A case in which nothing is done would be measured for nothing."""
+    stages = [stage for stage in references.draft.stages if stage.get("scope") != "run"]
+    cases = references.draft.cases
+    choices = [of_stage(stage, cases) for stage in stages]
+    if references.document.problems or None in choices:
+        return
+    idle = [case.name for case in cases if not any(case.name in names for names in choices if names)]
+    if idle and stages:
+        key = "cases" if references.draft.given_cases else "matrix"
+        sentence = f"no stage is done in case {shown(idle[0])}; leave it out, or give it one by only or when"
+        references.problem((key,), sentence)
+
+
 def _unknown_cases(references: References, stage: Item) -> list[str]:
     names = [case.name for case in references.draft.cases]
     unknown = [name for name in stage.get("only", ()) if name not in names]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from benchctl.config.choosing import check_choice
+from benchctl.config.choosing import check_cases_have_stages, check_choice
 from benchctl.config.columns import check_columns
 from benchctl.config.commandline import args_flaw
 from benchctl.config.drawing import check_plots
@@ -107,6 +107,7 @@ def _check_stages(references: References) -> None:
         if "health_check" in stage:
             _check_health(references, stage["health_check"])
     _check_scopes(references, stages)
+    check_cases_have_stages(references)
 
 
 def _check_host(references: References, place: Place, host: str) -> None:

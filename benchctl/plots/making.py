@@ -18,7 +18,7 @@ from benchctl.plots import boxplot, curves, histogram, time_series
 from benchctl.plots.canvas import Job, image, styled
 from benchctl.runs.files import Folder
 from benchctl.runs.record import PlotRecord, RunRecord, TrialRecord
-from benchctl.template import did_you_mean, fill
+from benchctl.template import did_you_mean, fill, names_in
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -46,8 +46,14 @@ def of_run(plots: Sequence[Plot], run: RunRecord) -> Iterator[PlotRecord]:
     making = _Making([plot for plot in plots if plot.source in there])
     for plot in plots:
         if plot.source in there:
-            plain = replace(plot, export_path=f"plots/{slug(plot.name)}.{plot.format}")
-            yield making.one(plain, partial(sources, run, plot.source), Folder(run.path), {})
+            find = partial(sources, run, plot.source)
+            yield making.one(_of_all_trials(plot), find, Folder(run.path), _names(run, TrialRecord()))
+
+
+def _of_all_trials(plot: Plot) -> Plot:
+    """An export_path that tells trials apart makes no sense for a picture of all of them."""
+    roots = {name.name.partition(".")[0] for name in names_in(plot.export_path or "")}
+    return replace(plot, export_path=None) if roots & {"case", "trial", "params"} else plot
 
 
 def draw(

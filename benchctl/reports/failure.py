@@ -19,6 +19,7 @@ def failure_text(error: Failure, *, run_id: str = "", kept: Path | str = "") -> 
     """What failed where, its command, its last lines, a cure, and where all of it is kept."""
     lines = [clean(line) for line in error.message.split("\n")] or [clean(error.code)]
     details = [
+        ("trial", clean(error.trial or "")),
         ("command", _block(shortened(error.command or ""))),
         ("stderr", "\n".join(clean(line) for line in error.stderr)),
         ("others", clean(", ".join(f"{status} on {host}" for host, status in error.others.items()))),
@@ -74,7 +75,7 @@ def _kept(error: Failure, run_id: str, kept: Path | str) -> str:
     if not str(kept):
         return ""
     found_by = selector(run_id, kept)
-    return f"{clean(kept)} ({logs_command(found_by, error.stage)})" if found_by else clean(kept)
+    return f"{clean(kept)} ({logs_command(found_by, error.stage, error.trial)})" if found_by else clean(kept)
 
 
 def selector(run_id: str, kept: Path | str) -> str:
@@ -91,9 +92,10 @@ def selector(run_id: str, kept: Path | str) -> str:
     return path if "/" in path else f"./{path}"
 
 
-def logs_command(found_by: str, stage: str | None = None) -> str:
-    """The command that prints the logs of a run, or of one of its stages; `found_by` as `selector` gives it."""
-    return " ".join(["benchctl logs", _word(found_by), *([_word(stage)] if stage else [])])
+def logs_command(found_by: str, stage: str | None = None, trial: str | None = None) -> str:
+    """The command that prints the logs of a run, of one of its stages or trials; `found_by` as `selector` gives it."""
+    chosen = [*([_word(stage)] if stage else []), *([f"--trial {_word(trial)}"] if trial else [])]
+    return " ".join(["benchctl logs", _word(found_by), *chosen])
 
 
 def _word(text: str) -> str:

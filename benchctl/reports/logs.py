@@ -60,7 +60,7 @@ class Wanting:
     trial: str | None = None
 
     def takes(self, log: Log) -> bool:
-        if self.stage is not None and _stage_and_host(log.path)[0] != _loose(self.stage):
+        if self.stage is not None and not _is_of_stage(log.path, self.stage):
             return False
         return self.takes_trial(log.path.parent.parent.name, is_around=log.path.parent.parent.parent.name != "trials")
 
@@ -197,6 +197,10 @@ def _prefix(path: Path, run: RunDirectory) -> str:
     return clean(path.stem if trial == run.path else f"{trial.name} {path.stem}")
 
 
+def _is_of_stage(log: Path, stage: str) -> bool:
+    return _stage_and_host(log)[0] == _loose(stage)
+
+
 def _rank(path: Path, order: list[str]) -> tuple[str, int, str, str, int, bool]:
     """By trial, then stages in their order, unknown ones last, hosts, attempts, output before errors."""
     stage, host = _stage_and_host(path)
@@ -246,6 +250,8 @@ def _refuse(run: RunDirectory, wanting: Wanting) -> None:
         _refuse_unknown(run, stage, _stage_names(run))
     if wanting.case or wanting.trial:
         _refuse_unknown_trial(run, wanting)
+        if stage and any(_is_of_stage(path, stage) for path in _log_paths(run) if path.parent.parent == run.path):
+            raise UsageError(f"stage {clean(stage)!r} of {run.id} is done once around all trials; name no trial")
     if stage:
         statuses = {one.status for one in _stages(run) if _loose(one.name) == _loose(stage)}
         raise UsageError(f"{run.id} has no log of stage {clean(stage)!r}: {_why_no_log(statuses)}")

@@ -69,7 +69,8 @@ def plan_json(plan: Plan, given: Collection[str] = (), estimate: Estimate | None
 def _trials(plan: Plan, estimate: Estimate | None) -> list[str]:
     """How many there are of which cases, in which order, and how long they will take."""
     schedule = plan.schedule
-    lines = [] if schedule.is_single else ["", f"  {count(len(schedule.order), 'trial')}: {_how_many(plan)}"]
+    how_many = ": ".join(filter(None, (count(len(schedule.order), "trial"), _how_many(plan))))
+    lines = [] if schedule.is_single else ["", f"  {how_many}"]
     for case in schedule.cases[:CASES_LISTED]:
         params = " ".join(f"{name}={_word(value)}" for name, value in case.params.items())
         lines.append(f"    {clean(case.name)}  {clean(params)}".rstrip())
@@ -82,7 +83,7 @@ def _trials(plan: Plan, estimate: Estimate | None) -> list[str]:
 
 def _how_many(plan: Plan) -> str:
     trials, cases = plan.schedule.trials, len(plan.schedule.cases)
-    parts = [f"{count(cases, 'case')}, {trials.repeat} of each"] if cases else [str(trials.repeat)]
+    parts = [f"{count(cases, 'case')}, {trials.repeat} of each"] if cases else []
     parts += [f"after {count(trials.warmup, 'warm-up')}{' of each' * bool(cases)}"] if trials.warmup else []
     seed = "the seed is drawn at the start" if plan.benchmark.trials.seed is None else f"seed {trials.seed}"
     how = {

@@ -35,7 +35,7 @@ def load(run: RunDirectory, case: str | None = None) -> RunRecord:
         }
         details = {place: details.get(place) or _detail(run, trial) for place, trial in known.items()}
     trials = [details[place] or trial for place, trial in known.items()]
-    around = record.around and (_detail(run, record.around) or reading.around() or record.around)
+    around = record.around and (_detail(run, record.around) or _with_stages(record.around, reading.around()))
     if record.status != "running":
         trials = [_with_ended_stages(trial) for trial in trials]
         around = around and _with_ended_stages(around)

@@ -35,11 +35,12 @@ FLAGS_KEPT = 5
 @dataclass(frozen=True, kw_only=True)
 class Failure(Record):
     """Why a stage, a trial or a run failed; `stderr` holds the command's last lines, `others` the stage's status
-    on its other hosts.
+    on its other hosts. trial: of a run with several, the one that failed, as its directory is called.
     """
 
     code: str = named("")
     message: str = key(str, "")
+    trial: str | None = named()
     stage: str | None = named()
     host: str | None = named()
     hint: str = key(str, "")
@@ -104,6 +105,7 @@ class FileRecord(Record):
     path: str = key(str, "")
     bytes: int | None = key(int)
     sha256: str | None = key(str)
+    modified_s: float | None = key(finite)  # since the epoch, by the host's clock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +191,7 @@ class OutputRecord(Record):
     path: str | None = named()  # a file that is there by that name
     bytes: int | None = key(int)
     sha256: str | None = named()
+    modified_s: float | None = key(finite)  # of a single file; since the epoch, by the host's clock
     files: tuple[FileRecord, ...] = records(FileRecord)
     retries: int = key(int, 0)
     status: str = named("")

@@ -50,10 +50,9 @@ class Book:
         """The trial as the next attempt at it; what the former left is put aside under a name of its own."""
         if former is None:
             return trial
-        directory = aside_name(former.directory, former.attempt)
-        self._put_aside(former.directory, directory)
-        put_aside = replace(former, directory=directory, stages=(), earlier=())
-        return replace(trial, attempt=former.attempt + 1, earlier=(*former.earlier, put_aside))
+        attempt = self._put_aside(former.directory, former.attempt)
+        put_aside = replace(former, directory=aside_name(former.directory, attempt), stages=(), earlier=())
+        return replace(trial, attempt=attempt + 1, earlier=(*former.earlier, put_aside))
 
     def folder(self, directory: str) -> Folder:
         """The folder of a trial, made."""
@@ -84,16 +83,30 @@ class Book:
         if self.is_in_place:
             self.directory.write_json(TRIAL, around.to_json())
 
-    def _put_aside(self, directory: str, name: str) -> None:
-        source, target = self.directory.path / directory, self.directory.path / name
+    def _put_aside(self, directory: str, attempt: int) -> int:
+        """Move what an attempt left; the number under which it is found then.
+
+        That is the attempt's own, unless a benchctl that was killed just here has used it already.
+        """
+        source, left = self.directory.path / directory, self._left_in(directory)
+        while left and (self.directory.path / aside_name(directory, attempt)).exists():
+            attempt += 1
+        target = self.directory.path / aside_name(directory, attempt)
         try:
-            if directory != ".":
-                if source.is_dir():
-                    os.rename(source, target)
-                return
-            make_directory(target, below=self.directory.path)
-            for entry in source.iterdir():
-                if entry.name not in _OF_THE_RUN and not entry.name.startswith((".", "attempt-")):
-                    os.rename(entry, target / entry.name)
+            if left and directory != ".":
+                os.rename(source, target)
+            elif left:
+                make_directory(target, below=self.directory.path)
+                for name in left:
+                    os.rename(source / name, target / name)
         except OSError as error:
             raise NotWritten(f"{source} could not be put aside as {target.name}: {error.strerror}") from error
+        return attempt
+
+    def _left_in(self, directory: str) -> list[str]:
+        """The names of an attempt's files; in the run's own directory are others too."""
+        path = self.directory.path / directory
+        names = sorted(os.listdir(path)) if path.is_dir() else []
+        if directory != ".":
+            return names
+        return [name for name in names if name not in _OF_THE_RUN and not name.startswith((".", "attempt-"))]

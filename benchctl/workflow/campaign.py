@@ -20,7 +20,7 @@ from benchctl.workflow.announcer import Announcer
 from benchctl.workflow.bookkeeping import Book
 from benchctl.workflow.evaluation import Evaluation
 from benchctl.workflow.options import RunOptions
-from benchctl.workflow.outputs import Collector, Seen
+from benchctl.workflow.outputs import Collector, seen_in
 from benchctl.workflow.passage import Passage
 from benchctl.workflow.stopping import Stopping
 from benchctl.workflow.surroundings import Surroundings
@@ -47,7 +47,7 @@ class Campaign:
         self._stopping = stopping
         self._evaluation = evaluation
         self._redactor = Redactor(plan.benchmark.secrets)
-        self._seen: Seen = {}  # what the trials so far brought home
+        self._seen = seen_in(book.record.trials)  # what the trials so far brought home
         self._named: dict[str, set[int]] = {}
 
     def run(self, todo: Sequence[PlannedTrial]) -> None:
@@ -59,11 +59,13 @@ class Campaign:
         around = self._surroundings(self._plan.stages_around, self._book.directory)
         passage = Passage(around, Collector(self._book.directory.path, self._announce))
         passage.begin()
-        if passage.outcome.error is None:
-            self._run_trials(todo, passage)
-        passage.finish()
-        record = recorded(begun, around, passage, time.monotonic() - began)
-        self._book.keep_around(record.masked(self._redactor.text))
+        try:
+            if passage.outcome.error is None:
+                self._run_trials(todo, passage)
+        finally:  # also when a trial could not be kept: what goes on around it must not stay
+            passage.finish()
+            record = recorded(begun, around, passage, time.monotonic() - began)
+            self._book.keep_around(record.masked(self._redactor.text))
 
     def _begin_around(self) -> TrialRecord:
         begun = TrialRecord(trial=0, status="running", started=datetime.now(UTC))
@@ -84,6 +86,7 @@ class Campaign:
         return self._options.keeps_going or trial.status in ("succeeded", "incomplete")
 
     def _run_trial(self, planned: PlannedTrial, outer: Passage | None, *, index: int, count: int) -> TrialRecord:
+        self._book.reserve.take()
         begun = self._new_trial(planned)
         begun = self._book.after(begun, self._book.earlier(begun.place))
         which = {"case": begun.case, "trial": begun.trial, "warmup": begun.warmup, "index": index, "count": count}

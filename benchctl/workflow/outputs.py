@@ -7,7 +7,7 @@ import os
 import posixpath
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from benchctl.hosts.files.landing import discard
 from benchctl.hosts.files.reading import Missing
 from benchctl.hosts.host import Host
 from benchctl.runs.files import make_directory
-from benchctl.runs.record import FileRecord, OutputRecord
+from benchctl.runs.record import FileRecord, OutputRecord, TrialRecord
 from benchctl.template import fill
 from benchctl.workflow.oddities import oddities
 
@@ -154,7 +154,7 @@ class Collector:
         if len(stale) == len(states):
             discard(found.path)
             raise OutputError(
-                f"output '{output.name}': {remote_path} on {host.place} is what an earlier trial already left",
+                f"{remote_path} on {host.place} is what an earlier trial already left",
                 hint="the stage did not write it this time; delete it at the trial's start, or put {{trial}} in its "
                 "name",
             )
@@ -206,14 +206,31 @@ class Collector:
         return Watch(progress, tell)
 
 
+def seen_in(trials: Iterable[TrialRecord]) -> Seen:
+    """What some trials brought home, as their records say: for those that come after them in a later process."""
+    return {
+        (alias, f"{output.remote_path}/{file.path}".removesuffix("/")): (str(file.sha256), file.modified_s)
+        for trial in trials
+        for stage in trial.stages
+        for alias, place in stage.hosts.items()
+        for output in place.outputs
+        for file in output.files or (FileRecord(sha256=output.sha256, modified_s=output.modified_s),)
+        if output.status == "collected" and file.modified_s is not None
+    }
+
+
 def _collected(record: OutputRecord, found: Collected, folder: Path) -> OutputRecord:
-    files = [FileRecord(path=file.name, bytes=file.bytes, sha256=file.sha256) for file in found.files]
+    files = [
+        FileRecord(path=file.name, bytes=file.bytes, sha256=file.sha256, modified_s=file.modified_s)
+        for file in found.files
+    ]
     return replace(
         record,
         status="collected",
         path=str(found.path.relative_to(folder)),
         bytes=found.bytes,
         sha256=found.sha256,
+        modified_s=None if found.is_folder else found.modified_s,
         files=tuple(files) if found.is_folder else (),
         retries=found.retries,
         duration_s=found.duration_s,

@@ -103,10 +103,6 @@ class Passage:
         except BenchctlError as error:
             self.outcome.fail(error)
 
-    def _check_alive(self) -> None:
-        for one in self.on_hosts:
-            one.check_alive()
-
     def _settling_s(self) -> float:
         """Until what went to the background just now has had a moment to fail, before it is stopped."""
         youngest = max((one.process.started_at for one in self._watched if one.process), default=-math.inf)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -73,8 +74,9 @@ def conclusion(record: RunRecord) -> dict[str, Any]:
     """The status and the error that a run has from its trials: those of the first that went wrong."""
     parts = [*([record.around] if record.around else []), *record.trials]
     wrong = next((part for part in parts if part.error), None)
-    if wrong:
-        return {"status": wrong.status, "error": wrong.error}
+    if wrong and wrong.error:
+        trial = None if wrong.directory == "." else wrong.directory.removeprefix("trials/")
+        return {"status": wrong.status, "error": replace(wrong.error, trial=trial)}
     cut_off = any(part.status in ("interrupted", "running") for part in parts)
     incomplete = any(part.status == "incomplete" for part in parts)
     return {"status": "interrupted" if cut_off else "incomplete" if incomplete else "succeeded", "error": None}
