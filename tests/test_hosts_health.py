@@ -219,7 +219,8 @@ def test_file_is_there_or_not(host: Host, tmp_path: Path) -> None:
 def test_process_is_found_by_its_command_line(host: Host) -> None:
     mark = f"marked-{secrets.token_hex(8)}"
     with subprocess.Popen([sys.executable, "-c", f"import time; time.sleep(600)  # {mark}"]) as process:
-        try:
+        try:  # a moment after its exec a process has no command line yet
+            bed.wait_until(lambda: mark in bed.command_line(process.pid), "its command line is there", timeout_s=LONG_S)
             assert look(host, "process", rf"time\.sleep.*{mark}$") == Attempt(True, "running")
         finally:
             process.kill()
