@@ -812,6 +812,14 @@ def test_fewer_sessions_than_usual_are_made_up_for(make_sshd: MakeSshd, keys: Ke
     assert at_once(connection, 6) == [f"{n}\n" for n in range(6)]
 
 
+def test_session_that_sshd_still_counts_is_made_up_for(make_sshd: MakeSshd, keys: Keys, opened: Opened) -> None:
+    connection = opened(connection_to(make_sshd(config=["MaxSessions 1"]), keys.plain))
+    for _ in range(50):
+        channel = connection.create_session()
+        channel.exec_command("true")
+        channel.close()
+
+
 def at_once(connection: Connection, count: int) -> list[str]:
     """What that many commands print that all wait for one another."""
     folder = f"/tmp/benchctl-at-once-{os.getpid()}-{time.monotonic_ns()}"

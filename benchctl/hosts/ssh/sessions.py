@@ -26,6 +26,7 @@ class Sessions:
         self.spare: Connection | None = None
         self._channels: list[paramiko.Channel] = []
         self._opening = 0  # asked for and not yet there
+        self._has_opened = False  # any at all
         self._waiting: dict[str, paramiko.Channel] = {}  # what was executed ahead, by command
         self._lock = threading.RLock()
 
@@ -80,9 +81,9 @@ class Sessions:
         return cast(paramiko.Channel, self._connection.transport.open_session(timeout=SESSION_TIMEOUT_S))
 
     def _wants_fewer(self, error: Exception) -> bool:
-        """Whether it is only that its MaxSessions is lower than most."""
-        is_alone = not self._channels and self._opening == 1
-        return not is_alone and self._connection.is_connected and is_refusal(error)
+        """Whether it is only that its MaxSessions is lower than most; one that ended still counts for a while."""
+        is_first = not self._has_opened and self._opening == 1
+        return not is_first and self._connection.is_connected and is_refusal(error)
 
     def _over_spare(self) -> paramiko.Channel:
         with self._lock:
@@ -102,6 +103,7 @@ class Sessions:
         with self._lock:
             self._opening -= 1
             if channel is not None:
+                self._has_opened = True
                 self._channels.append(channel)
 
 
