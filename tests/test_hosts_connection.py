@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,11 @@ class Agent:
             subprocess.run([bed.program("ssh-add"), "-q", str(key.path)], check=True, timeout=LONG_S)
 
 
+def listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
+
+
 @pytest.fixture
 def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Agent]:
     path = tmp_path / "agent"
@@ -236,7 +242,7 @@ def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Agent]:
         [bed.program("ssh-agent"), "-D", "-a", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         try:
-            wait_until(path.exists, "the agent listens", timeout_s=LONG_S)
+            wait_until(partial(listens, path), "the agent listens", timeout_s=LONG_S)
             monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
             yield Agent(path)
         finally:

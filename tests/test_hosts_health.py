@@ -311,7 +311,7 @@ def test_window_is_repeated_by_retries() -> None:
     assert watched.is_over.wait(LONG_S)
     assert (watched.passed, watched.last) == (False, "closed")
     assert watched.last_failed_s is not None
-    assert watched.last_failed_s >= 0.28
+    assert watched.last_failed_s > 0.2  # in the last of the three
 
 
 def test_success_after_the_window_does_not_count() -> None:
