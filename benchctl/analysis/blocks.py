@@ -23,6 +23,9 @@ HEADER_BYTES = 1 << 20
 LONGEST_QUOTE = 1 << 20  # a quoted cell with line breaks that is longer was never closed
 SHOWN_COLUMNS = 12
 BOM = b"\xef\xbb\xbf"
+LONGEST_NAME = 40  # of a column, as a message shows it
+
+csv.field_size_limit(1 << 30)  # as far as pandas goes; a cell of more than 128 KB would be an error of the csv module
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def _positions(
 
 def _missing(missing: Sequence[str], names: tuple[str, ...], delimiter: str) -> str:
     listed = ", ".join(map(repr, missing))
-    there = ", ".join(names[:SHOWN_COLUMNS]) + (", ..." if len(names) > SHOWN_COLUMNS else "")
+    there = ", ".join(map(_shown, names[:SHOWN_COLUMNS])) + (", ..." if len(names) > SHOWN_COLUMNS else "")
     sentence = f"there is no column {listed}. Columns: {there}"
     other = next((c for c in ";\t|," if c != delimiter and len(names) == 1 and c in names[0]), None)
     if other:
@@ -109,6 +112,12 @@ def _missing(missing: Sequence[str], names: tuple[str, ...], delimiter: str) -> 
     if all(re.fullmatch(r"[+-]?[0-9.]+|", cell) for cell in names):
         return f"{sentence}. Has it no header line?"
     return sentence + (f".{did_you_mean(missing[0], names)}" if did_you_mean(missing[0], names) else "")
+
+
+def _shown(name: str) -> str:
+    """A column's name, fit for a terminal: the file may be no text at all."""
+    cut = name if len(name) <= LONGEST_NAME else name[:LONGEST_NAME] + "..."
+    return cut if cut.isprintable() else repr(cut)
 
 
 def read_blocks(stream: BinaryIO, start: bytes) -> Iterator[tuple[bytes, bool]]:
@@ -150,7 +159,7 @@ def text_rows(data: bytes, delimiter: str) -> Iterator[tuple[int, list[str], boo
 
     Bytes that are not UTF-8 become surrogates. Blank lines are left out.
     """
-    lines = list(io.StringIO(data.decode("utf-8", "surrogateescape")))
+    lines = list(io.StringIO(data.decode("utf-8", "surrogateescape"), newline=""))
     at = 0
     while at < len(lines):
         reader = csv.reader(lines[at:], delimiter=delimiter)

@@ -180,7 +180,7 @@ class _Reader:
         """Cell by cell: the good rows, and a sentence for each bad one."""
         good: list[list[Any]] = []
         extras: list[list[str]] = []
-        block = Block({}, rows=0, lines=data.count(b"\n") or data.count(b"\r"))
+        block = Block({}, rows=0, lines=_line_count(data))
         last: tuple[int, str] | None = None
         for line, cells, is_open in text_rows(data, self._layout.delimiter):
             last = None
@@ -244,6 +244,11 @@ def _parsed(data: bytes, **options: Any) -> pd.DataFrame:
 
 def _holds_text(series: pd.Series[Any]) -> bool:
     return isinstance(series.cat.categories.dtype, pd.StringDtype)
+
+
+def _line_count(data: bytes) -> int:
+    """However they end: LF, CRLF or CR."""
+    return data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
 
 
 def _pieces(data: bytes) -> Iterator[bytes]:
