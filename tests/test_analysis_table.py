@@ -55,7 +55,10 @@ BROKEN = {
         "Has it no header line?",
     ),
     "a column twice": ("time,latency,latency,op\n1,1,1,a\n", "latency.csv:1: column 'latency' is there 2 times"),
-    "UTF-16": ("time".encode("utf-16"), "latency.csv: it is UTF-16; only UTF-8 is read"),
+    "UTF-16": (
+        "time".encode("utf-16"),
+        "latency.csv: it is UTF-16, which is not read; write it in UTF-8, plain or as gzip",
+    ),
     "a cut gzip": (
         gzip.compress((HEAD + GOOD * 999).encode())[:-9],
         "latency.csv: its gzip data is damaged or ends in the middle: Compressed file ended before the "
@@ -89,7 +92,7 @@ BAD_ROWS = {
     "1763900000000000000,1.5,read": ("time: '1763900000000000000' in ms is beyond the year 2262; is its unit ns?"),
     "1763900000000,1.5,re\0ad": "op: 're\\x00ad' holds a NUL byte",
     '1763900000000,1.5,"read': "a quote is opened and never closed",
-    "time,latency,op": "time: 'time' is not a timestamp in ms",
+    "time,latency,op": "it is the header again",
 }
 
 
@@ -121,7 +124,7 @@ def test_of_many_bad_rows_the_first_20_are_told_and_all_are_counted(tmp_path: Pa
 def test_a_bad_row_deep_in_a_large_file_has_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 1 << 20)
     data = checked(tmp_path, HEAD + GOOD * 200_000 + "x\n" + GOOD * 100_000)
-    assert (data.rows, data.problems) == (300_000, ("latency.csv:200002: there are 1 cells; the header has 3",))
+    assert (data.rows, data.problems) == (300_000, ("latency.csv:200002: there is 1 cell; the header has 3",))
 
 
 @pytest.mark.parametrize("end", ["1763900000000,1.", "17639", '1763900000000,1.5,"re'])
@@ -174,7 +177,7 @@ def test_quoted_cells_keep_delimiters_line_breaks_and_quotes(tmp_path: Path, mon
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 64)
     text = HEAD + '1763900000000,1.5,"a,b\nc ""d"""\n' * 20
     assert rows(tmp_path, text, COLUMNS)["op"] == ['a,b\nc "d"'] * 20
-    assert checked(tmp_path, text + "x\n").problems == ("latency.csv:42: there are 1 cells; the header has 3",)
+    assert checked(tmp_path, text + "x\n").problems == ("latency.csv:42: there is 1 cell; the header has 3",)
 
 
 def test_strings_that_look_like_nothing_stay_strings(tmp_path: Path) -> None:
@@ -287,7 +290,7 @@ def test_the_files_of_a_folder_are_one_table(tmp_path: Path) -> None:
     output = Output("o", "out/*.csv", data_schema=DataSchema("csv", COLUMNS))
     record = OutputRecord(path="out", files=(FileRecord(path="a.csv"), FileRecord(path="b.csv")))
     data = check(output, record, tmp_path)
-    assert (data.rows, data.problems) == (2, ("b.csv:3: there are 1 cells; the header has 3",))
+    assert (data.rows, data.problems) == (2, ("b.csv:3: there is 1 cell; the header has 3",))
 
 
 def test_a_file_that_is_gone_is_said(tmp_path: Path) -> None:

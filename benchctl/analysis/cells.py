@@ -32,7 +32,7 @@ _ISO_CURES = {  # of what is often written instead
     _FLOAT: "give the column its unit",
     re.compile(r"[0-9]{1,2}([./-])[0-9]{1,2}\1[0-9]{4}\b.*"): "write the year first, as in 2025-11-23T12:13:20Z",
     re.compile(r"T?[0-9]{1,2}:[0-9]{2}.*"): "it lacks a date",
-    re.compile(r".*:[0-9]{2}:60\b.*"): "write a leap second as the first one of the next minute",
+    re.compile(r".*:[0-9]{2}:60(?![0-9]).*"): "write a leap second as the first one of the next minute",
     re.compile(r".*[T ]24:00.*"): "write midnight as 00:00 of the next day",
     re.compile(r".*:[0-9]{2},[0-9]+.*"): "write its fraction after a point",
     re.compile(r".*[0-9] ?[A-Z]{3,5}"): "write its zone as Z or as +01:00",

@@ -111,6 +111,7 @@ class _Reader:
 
     def __init__(self, layout: Layout, header: Header) -> None:
         self._layout = layout
+        self._header = header.names
         self._names = [f"{i}" for i in range(len(header.names))]  # by position: names may repeat
         self._declared = {self._names[at]: column for at, column in zip(header.positions, layout.columns, strict=True)}
         self._extras = {
@@ -203,13 +204,15 @@ class _Reader:
         if is_open:
             raise ValueError("a quote is opened and never closed")
         if len(cells) != len(self._names):
-            raise ValueError(f"there are {len(cells)} cells; the header has {len(self._names)}")
+            there = "is 1 cell" if len(cells) == 1 else f"are {len(cells)} cells"
+            raise ValueError(f"there {there}; the header has {len(self._names)}")
         row = []
         for name, column in self._declared.items():
             try:
                 row.append(parse(cells[int(name)], column))
             except ValueError as error:
-                raise ValueError(f"{column.name}: {error}") from error
+                is_header = tuple(cell.strip("\ufeff \t") for cell in cells) == self._header
+                raise ValueError("it is the header again" if is_header else f"{column.name}: {error}") from error
         return row
 
     def _columns(self, rows: list[list[Any]]) -> dict[str, Any]:
