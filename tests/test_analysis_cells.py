@@ -110,6 +110,8 @@ def test_a_column_is_read_alike_with_a_bad_row_beside_it_and_without(
     layout = Layout((column, Column("z", "integer")))
     whole = found(file, as_csv([["c", "z"], *rows]), layout)
     slow = found(file, as_csv([["c", "z"], *rows, [bad, "1"]]), layout)
+    if column.type == "float":  # pandas may take the neighbour of the nearest one
+        slow.values["c"][:] = [pytest.approx(value, rel=3e-16) for value in slow.values["c"]]
     assert (whole.values, whole.bad_rows) == (slow.values, slow.bad_rows - 1)
     assert whole.problems == slow.problems[:-1]
 

@@ -63,8 +63,10 @@ def opened(path: Path) -> Iterator[BinaryIO]:
                     yield cast(BinaryIO, plain)
             else:
                 yield raw
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path.name}: its gzip data is damaged or ends in the middle: {error}") from error
+    except EOFError as error:
+        raise DataError(f"{path.name}: its gzip data ends in the middle; was it still being written?") from error
+    except (zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path.name}: its gzip data is damaged") from error
     except OSError as error:
         raise DataError(f"{path.name}: {error.strerror or error}") from error
 

@@ -145,7 +145,7 @@ def _time(cell: str, column: Column) -> int:
     if column.unit is None:
         return _iso_cell(cell)
     if not _FLOAT.fullmatch(cell):
-        cure = "; leave the unit out for ISO 8601 times" if _PLAIN_ISO.fullmatch(cell) else ""
+        cure = "; leave the unit out for ISO 8601 times" if _PLAIN_ISO.fullmatch(cell) else _comma_cure(cell)
         raise ValueError(f"{shown(cell)} is not a timestamp in {column.unit}{cure}")
     factor = NS[column.unit]
     value = int(cell) if _INTEGER.fullmatch(cell) and len(cell) < _LONGEST_INTEGER else float(cell)
