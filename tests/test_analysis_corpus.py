@@ -541,10 +541,25 @@ CASES = {
         values={"op": ["007", "7", "7.0"]},
     ),
     # Timestamps with a unit
-    "seconds, whole, negative and in fractions": Case(
-        "t,z\n1763900000,\n-1,\n1763900000.25,\n1.7639e9,\n",
-        rows=4,
-        values={"t": [1763900000000000000, -1000000000, 1763900000250000000, 1763900000000000000]},
+    "seconds before 1970": Case(
+        "t,z\n-1,\n-0.5,\n",
+        rows=2,
+        values={"t": [-1000000000, -500000000]},
+        columns=epoch("s"),
+    ),
+    "a zero where a time is missing": Case(
+        "t,z\n1763900000,\n0,\n",
+        rows=2,
+        remarks=(
+            "column 't' reaches from 1970-01-01 to 2025-11-23; are some of its times missing, or in another unit?",
+        ),
+        values={"t": [1763900000000000000, 0]},
+        columns=epoch("s"),
+    ),
+    "seconds, whole and in fractions": Case(
+        "t,z\n1763900000,\n1763900000.25,\n1.7639e9,\n",
+        rows=3,
+        values={"t": [1763900000000000000, 1763900000250000000, 1763900000000000000]},
         columns=epoch("s"),
     ),
     "nanoseconds to the last": Case(
@@ -570,6 +585,15 @@ CASES = {
         rows=2,
         remarks=("read in ms column 't' begins on 1970-01-21, in s on 2025-11-23; is its unit s?",),
         values={"t": [1763900000000000, 1763900060000000]},
+        columns=epoch("ms"),
+    ),
+    "seconds and milliseconds in one column": Case(
+        "t,z\n1763900000,\n1763900060000,\n",
+        rows=2,
+        remarks=(
+            "column 't' reaches from 1970-01-21 to 2025-11-23; are some of its times missing, or in another unit?",
+        ),
+        values={"t": [1763900000000000, 1763900060000000000]},
         columns=epoch("ms"),
     ),
     "milliseconds since the start": Case(

@@ -261,6 +261,16 @@ def test_times_that_make_sense_in_another_unit_only_are_asked_about(
     assert (data.status, data.remarks) == ("good", doubts)
 
 
+@pytest.mark.parametrize(
+    ("times", "unit"), [("0 1763900000000", "ms"), ("1763900000 1763900000000", "ms"), ("1970-01-01 2025-11-23", None)]
+)
+def test_times_that_reach_over_years_are_asked_about(tmp_path: Path, times: str, unit: str | None) -> None:
+    data = checked(tmp_path, "t\n" + times.replace(" ", "\n") + "\n", (Column("t", "timestamp", unit),))
+    first = "1970-01-21" if times.startswith("17") else "1970-01-01"
+    reaches = f"column 't' reaches from {first} to 2025-11-23"
+    assert (data.status, data.remarks) == ("good", (f"{reaches}; are some of its times missing, or in another unit?",))
+
+
 def test_columns_that_nobody_declared_are_typed_by_pandas_over_the_whole_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -37,6 +37,7 @@ _ISO_CURES = {  # of what is often written instead
     re.compile(r".*:[0-9]{2},[0-9]+.*"): "write its fraction after a point",
     re.compile(r".*[0-9] ?[A-Z]{3,5}"): "write its zone as Z or as +01:00",
 }
+_LONGEST_NS = 366 * 86_400 * NS["s"]  # from the first to the last time of a file, before that is asked about
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SHOWN_CELL = 60
 
@@ -167,20 +168,24 @@ def _is_of_today(nanoseconds: float) -> bool:
     return 10**18 < nanoseconds < 4 * 10**18
 
 
-def doubt_of_unit(column: Column, first: int, last: int) -> str | None:
-    """What to ask about a timestamp column whose times, in nanoseconds, would make sense in another unit only.
+def doubt_of_times(column: Column, first: int, last: int) -> str | None:
+    """What to ask about a timestamp column that reaches from one time to another, in nanoseconds; None for most.
 
-    Times of 1970 may be right: they are counted from the start of a machine or a benchmark.
+    Times of 1970 alone may be right: they are counted from the start of a machine or a benchmark.
     """
-    if column.unit is None or _is_of_today(last):
-        return None
-    for unit, factor in NS.items():
-        low, high = (time // NS[column.unit] * factor for time in (first, last))
+    if last - first > _LONGEST_NS:
+        reaches = f"column {column.name!r} reaches from {_date(first)} to {_date(last)}"
+        return f"{reaches}; are some of its times missing, or in another unit?"
+    for unit, factor in NS.items() if column.unit and not _is_of_today(last) else ():
+        low, high = (time // NS[column.unit or unit] * factor for time in (first, last))
         if _is_of_today(low) and _is_of_today(high):
-            there, read = (datetime.fromtimestamp(time / 1e9, UTC).date() for time in (low, first))
-            begins = f"read in {column.unit} column {column.name!r} begins on {read}, in {unit} on {there}"
+            begins = f"read in {column.unit} column {column.name!r} begins on {_date(first)}, in {unit} on {_date(low)}"
             return f"{begins}; is its unit {unit}?"
     return None
+
+
+def _date(nanoseconds: int) -> date:
+    return (_EPOCH + timedelta(microseconds=nanoseconds // 1000)).date()
 
 
 def _iso_cell(cell: str) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchctl.analysis.cells import doubt_of_unit
+from benchctl.analysis.cells import doubt_of_times
 from benchctl.analysis.values import Values
 from benchctl.config.model import Column
 from benchctl.runs.record import ColumnRecord
@@ -49,9 +49,9 @@ class Summaries:
         self._ends[name] = min(low, before[0]), max(high, before[1])
 
     def doubts(self) -> list[str]:
-        """What to ask about timestamps that would make sense in another unit only."""
+        """What to ask about timestamps that can hardly be right."""
         stamps = [(column, self._ends[column.name]) for column in self._columns if column.name in self._ends]
-        return [doubt for column, ends in stamps if (doubt := doubt_of_unit(column, *ends))]
+        return [doubt for column, ends in stamps if (doubt := doubt_of_times(column, *ends))]
 
     def records(self) -> dict[str, ColumnRecord]:
         """By column. The values are let go of, so this can be asked for once."""
