@@ -551,7 +551,8 @@ CASES = {
         "t,z\n1763900000,\n0,\n",
         rows=2,
         remarks=(
-            "column 't' reaches from 1970-01-01 to 2025-11-23; are some of its times missing, or in another unit?",
+            "output 'latency': column 't' reaches from 1970-01-01 to 2025-11-23; are some of its times "
+            "missing, or in another unit?",
         ),
         values={"t": [1763900000000000000, 0]},
         columns=epoch("s"),
@@ -583,7 +584,7 @@ CASES = {
     "seconds where milliseconds were declared": Case(
         "t,z\n1763900000,\n1763900060,\n",
         rows=2,
-        remarks=("read in ms column 't' begins on 1970-01-21, in s on 2025-11-23; is its unit s?",),
+        remarks=("output 'latency': read in ms column 't' begins on 1970-01-21, in s on 2025-11-23; is its unit s?",),
         values={"t": [1763900000000000, 1763900060000000]},
         columns=epoch("ms"),
     ),
@@ -591,7 +592,8 @@ CASES = {
         "t,z\n1763900000,\n1763900060000,\n",
         rows=2,
         remarks=(
-            "column 't' reaches from 1970-01-21 to 2025-11-23; are some of its times missing, or in another unit?",
+            "output 'latency': column 't' reaches from 1970-01-21 to 2025-11-23; are some of its times "
+            "missing, or in another unit?",
         ),
         values={"t": [1763900000000000, 1763900060000000000]},
         columns=epoch("ms"),

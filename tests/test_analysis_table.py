@@ -248,8 +248,16 @@ def test_a_timestamp_beyond_all_bounds_is_a_bad_row(tmp_path: Path, cell: str) -
 @pytest.mark.parametrize(
     ("unit", "first", "doubts"),
     [
-        ("ms", 1763900000, ("read in ms column 't' begins on 1970-01-21, in s on 2025-11-23; is its unit s?",)),
-        ("ns", 1763900000000, ("read in ns column 't' begins on 1970-01-01, in ms on 2025-11-23; is its unit ms?",)),
+        (
+            "ms",
+            1763900000,
+            ("output 'latency': read in ms column 't' begins on 1970-01-21, in s on 2025-11-23; is its unit s?",),
+        ),
+        (
+            "ns",
+            1763900000000,
+            ("output 'latency': read in ns column 't' begins on 1970-01-01, in ms on 2025-11-23; is its unit ms?",),
+        ),
         ("s", 1763900000, ()),
         ("ms", 12, ()),  # counted from a start
     ],
@@ -267,7 +275,7 @@ def test_times_that_make_sense_in_another_unit_only_are_asked_about(
 def test_times_that_reach_over_years_are_asked_about(tmp_path: Path, times: str, unit: str | None) -> None:
     data = checked(tmp_path, "t\n" + times.replace(" ", "\n") + "\n", (Column("t", "timestamp", unit),))
     first = "1970-01-21" if times.startswith("17") else "1970-01-01"
-    reaches = f"column 't' reaches from {first} to 2025-11-23"
+    reaches = f"output 'latency': column 't' reaches from {first} to 2025-11-23"
     assert (data.status, data.remarks) == ("good", (f"{reaches}; are some of its times missing, or in another unit?",))
 
 
