@@ -38,9 +38,12 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def found(file: Path, data: bytes, layout: Layout, block_bytes: int = blocks.BLOCK_BYTES) -> Found:
     file.write_bytes(data)
-    with pytest.MonkeyPatch.context() as patch, read_table(file, layout) as table:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "BLOCK_BYTES", block_bytes)
-        values = joined_values([block.values for block in table.blocks] or [{}])
+        patch.setattr(blocks, "HEADER_BYTES", max(block_bytes, 64))
+        with read_table(file, layout) as table:
+            parts = [block.values for block in table.blocks]
+        values = joined_values(parts or [{}])
     return Found({name: list(array) for name, array in values.items()}, table.bad_rows, table.problems)
 
 
@@ -234,3 +237,21 @@ def spoilt(row: tuple[str, ...], flaw: tuple[int, str | None] | None) -> tuple[l
         return [*cells, cell], "there are 5 cells; the header has 4"
     cells[at] = cell
     return cells, BAD_CELLS[at][cell]
+
+
+TEXTS = st.text(
+    st.sampled_from(["1", ".", "a", ",", ",", "\n", "\n", "\r", '"', " ", "\0", "\u00e9", "-"]), max_size=40
+)
+
+
+@few
+@given(st.one_of(TEXTS.map(str.encode), st.binary(max_size=150)), st.sampled_from([16, 64]))
+def test_whatever_a_file_holds_it_is_read_alike_in_blocks_of_any_size(
+    file: Path, data: bytes, block_bytes: int
+) -> None:
+    layout = Layout((Column("n", "integer"), Column("op", "string")))
+    whole = found(file, b"n,op\n" + data, layout)
+    pieces = found(file, b"n,op\n" + data, layout, block_bytes)
+    assert pieces.bad_rows == whole.bad_rows
+    assert pieces.problems == whole.problems
+    assert {name: values or [] for name, values in pieces.values.items()} == whole.values

@@ -35,6 +35,12 @@ def rows(folder: Path, text: str | bytes, columns: tuple[Column, ...], **layout:
     return {name: list(array) for name, array in values.items()}
 
 
+def in_blocks_of(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of about so many bytes; the first begins with what was read for the header."""
+    for name in ("BLOCK_BYTES", "HEADER_BYTES"):
+        monkeypatch.setattr(blocks, name, size)
+
+
 BROKEN = {
     "an empty file": ("", "latency.csv: it is empty"),
     "blank lines": ("\n \r\n\n", "latency.csv: it is empty"),
@@ -173,7 +179,7 @@ def test_other_delimiters_are_read(tmp_path: Path, delimiter: str) -> None:
 
 
 def test_quoted_cells_keep_delimiters_line_breaks_and_quotes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 64)
+    in_blocks_of(64, monkeypatch)
     text = HEAD + '1763900000000,1.5,"a,b\nc ""d"""\n' * 20
     assert rows(tmp_path, text, COLUMNS)["op"] == ['a,b\nc "d"'] * 20
     assert checked(tmp_path, text + "x\n").problems == ("latency.csv:42: there is 1 cell; the header has 3",)
@@ -188,7 +194,7 @@ def test_strings_that_look_like_nothing_stay_strings(tmp_path: Path) -> None:
 def test_strings_that_all_look_like_numbers_stay_strings_in_every_block(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 64)
+    in_blocks_of(64, monkeypatch)
     text = HEAD + "".join(f"1763900000000,1.5,{word}\n" for word in [*words, *words, "a", *words])
     assert rows(tmp_path, text, COLUMNS)["op"] == [*words, *words, "a", *words]
     assert rows(tmp_path, text + "x\n", COLUMNS)["op"] == [*words, *words, "a", *words]  # with a block cell by cell
@@ -282,7 +288,7 @@ def test_times_that_reach_over_years_are_asked_about(tmp_path: Path, times: str,
 def test_columns_that_nobody_declared_are_typed_by_pandas_over_the_whole_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 32)
+    in_blocks_of(32, monkeypatch)
     text = "i,number,mixed\n" + "1,2,3\n" * 9 + "2,2.5,x\n" * 9
     found = rows(tmp_path, text, (Column("i", "integer"),), extras=True)
     assert found["number"] == [2.0] * 9 + [2.5] * 9
@@ -333,7 +339,7 @@ def test_a_summary_of_none_has_nulls_and_one_of_a_single_row_no_spread(tmp_path:
 
 
 def test_a_summary_agrees_with_numpy_over_many_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 4096)
+    in_blocks_of(4096, monkeypatch)
     values = np.random.default_rng(1).lognormal(size=10_000)
     data = checked(tmp_path, "v\n" + "".join(f"{v!r}\n" for v in values.tolist()), (Column("v", "float"),))
     found = data.columns["v"].summary

@@ -147,7 +147,7 @@ class _Reader:
             raise NotAllFit
         values = {column.name: convert(frame[name], column) for name, column in self._declared.items()}
         extras = {given: frame[name].array for name, given in self._extras.items()}
-        return Block({**extras, **values}, rows=len(frame), lines=lines)
+        return Block({**extras, **values}, rows=len(frame), lines=_line_count(data) if b'"' in data else lines)
 
     def _frame(self, data: bytes, wanted: Sequence[str], strings: dict[str, str]) -> pd.DataFrame:
         return _parsed(
@@ -220,7 +220,7 @@ class _Reader:
         for i, column in enumerate(self._declared.values()):
             cells = [row[i] for row in rows]
             if column.type == "string":
-                found[column.name] = pd.Categorical(cells, categories=sorted(set(cells)))
+                found[column.name] = pd.Categorical(cells, categories=pd.Index(sorted(set(cells)), dtype="str"))
             else:
                 found[column.name] = np.array(cells, np.float64 if column.type == "float" else np.int64)
         return found
