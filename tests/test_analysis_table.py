@@ -109,6 +109,16 @@ def test_a_bad_row_is_left_out_and_told_with_its_line(tmp_path: Path, row: str) 
     assert data.reason == f"1 of 6 rows is left out: {problem}"
 
 
+@pytest.mark.parametrize(
+    "cell", ["1" * 300_000 + "x", "1," * 150_000, "12:12:60\n" * 30_000], ids=lambda cell: cell[:3]
+)
+@pytest.mark.parametrize("kind", ["integer", "float", "timestamp"])
+def test_a_cell_of_any_length_is_judged_at_once(tmp_path: Path, kind: Any, cell: str) -> None:
+    """Each pattern looks at each character a few times only, where it could look for hours."""
+    data = checked(tmp_path, f'c,z\n"{cell}",1\n', (Column("c", kind), Column("z", "integer")))
+    assert (data.bad_rows, data.problems[0][:20]) == (1, f"latency.csv:2: c: {cell[:3]!r}"[:20])
+
+
 def test_bad_rows_first_and_last_are_no_index_and_do_not_cancel_out(tmp_path: Path) -> None:
     data = checked(tmp_path, HEAD + "1763900000000,1.5,read,x\n" + GOOD + "1763900000000,1.5\n")
     assert (data.rows, data.bad_rows) == (1, 2)

@@ -22,7 +22,7 @@ _LARGEST = 2**63 - 1
 _EXACT = 2**53  # up to here a float holds every whole number
 _INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*", re.ASCII)
 _LONGEST_INTEGER = 100  # characters, zeros in front of it included
-_FLOAT = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*", re.ASCII)
+_FLOAT = re.compile(r"\s*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*", re.ASCII)
 _COMMA = re.compile(r"\s*[+-]?[0-9][0-9.,]*,[0-9.,]*[0-9]\s*", re.ASCII)
 _PLAIN_ISO = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9}))?(Z|[+-][0-9]{2}:[0-9]{2})?"
@@ -133,7 +133,7 @@ def _float(cell: str, _: Column) -> float:
 
 
 def _comma_cure(cell: str) -> str:
-    return "; a comma in a number is not read" if _COMMA.fullmatch(cell) else ""
+    return "; a comma in a number is not read" if len(cell) <= SHOWN_CELL and _COMMA.fullmatch(cell) else ""
 
 
 def _string(cell: str, _: Column) -> str:
@@ -192,11 +192,16 @@ def _iso_cell(cell: str) -> int:
     plain = _PLAIN_ISO.fullmatch(cell)
     nanoseconds = _plain_iso(*plain.groups()) if plain else _any_iso(cell)
     if nanoseconds is None:
-        cure = next((f"; {cure}" for pattern, cure in _ISO_CURES.items() if pattern.fullmatch(cell.strip())), "")
-        raise ValueError(f"{shown(cell)} is not an ISO 8601 time{cure}")
+        raise ValueError(f"{shown(cell)} is not an ISO 8601 time{_iso_cure(cell.strip())}")
     if abs(nanoseconds) > _LARGEST:
         raise ValueError(f"{shown(cell)} is not from the years 1677 to 2262")
     return nanoseconds
+
+
+def _iso_cure(cell: str) -> str:
+    if len(cell) > SHOWN_CELL:
+        return ""
+    return next((f"; {cure}" for pattern, cure in _ISO_CURES.items() if pattern.fullmatch(cell)), "")
 
 
 def _plain_iso(moment: str, fraction: str | None, zone: str | None) -> int | None:
