@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from benchctl.analysis.cells import doubt_of_times
 from benchctl.analysis.values import Values
 from benchctl.config.model import Column
 from benchctl.runs.record import ColumnRecord
@@ -46,6 +47,11 @@ class Summaries:
         low, high = int(nanoseconds.min()), int(nanoseconds.max())
         before = self._ends.get(name, (low, high))
         self._ends[name] = min(low, before[0]), max(high, before[1])
+
+    def doubts(self) -> list[str]:
+        """What to ask about timestamps that can hardly be right."""
+        stamps = [(column, self._ends[column.name]) for column in self._columns if column.name in self._ends]
+        return [doubt for column, ends in stamps if (doubt := doubt_of_times(column, *ends))]
 
     def records(self) -> dict[str, ColumnRecord]:
         """By column. The values are let go of, so this can be asked for once."""
