@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchctl.analysis.summary import percentiles
+from benchctl.analysis.summary import percentiles_of as percentiles
 from benchctl.errors import PlotError
 
 if TYPE_CHECKING:

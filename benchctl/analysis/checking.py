@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from benchctl.analysis.cache import Cache
+from benchctl.analysis.columns import Collecting
 from benchctl.analysis.summary import Summaries
 from benchctl.analysis.table import MOST_PROBLEMS, Layout, read_table
 from benchctl.config.model import Column, DataSchema, Output
@@ -21,25 +23,32 @@ def check(output: Output, record: OutputRecord, folder: Path) -> DataRecord:
     """What was found in a collected output, all its files together; a verdict is in there, nothing is raised."""
     schema = output.data_schema
     assert schema is not None
-    layout = Layout(schema.columns, output.delimiter)
-    summaries = Summaries(schema.columns, folder)
-    rows = bad_rows = 0
+    layout, files = Layout(schema.columns, output.delimiter), files_of(record, folder)
+    cache = Cache(folder, record.path or "", files, layout)
+    summaries, collected = Summaries(schema.columns), Collecting(schema.columns, cache.new_folder())
+    bad_rows, has_undeclared = 0, False
     problems: list[str] = []
     remarks: list[str] = []
     broken: list[str] = []
-    for path in files_of(record, folder):
+    for path in files:
         table = None
         try:
             with read_table(path, layout) as table:
                 for block in table.blocks:
                     summaries.add(block.values, block.rows)
-                    rows += block.rows
+                    collected.add(block.values, block.rows)
         except DataError as error:
             broken.append(error.message)
         if table:
+            has_undeclared = has_undeclared or table.header.has_undeclared
             bad_rows += table.bad_rows
             problems += table.problems
             remarks += table.remarks
+    if broken:
+        cache.discard(collected)
+    else:
+        cache.keep(collected, has_undeclared=has_undeclared)
+    rows = collected.rows
     few = f"there {'is' if rows == 1 else 'are'} {_rows(rows, 'row')}; min_rows is {output.min_rows}"
     too_few = [few] if not broken and rows < output.min_rows else []
     return DataRecord(
@@ -50,7 +59,7 @@ def check(output: Output, record: OutputRecord, folder: Path) -> DataRecord:
         remarks=tuple(remarks),
         status=_status(output, bad_rows=bad_rows, is_broken=bool(broken or too_few)),
         reason="; ".join(_reasons(rows, bad_rows, broken=broken, problems=problems) + too_few) or None,
-        columns=summaries.records(),
+        columns=summaries.records(collected.columns()),
     )
 
 
