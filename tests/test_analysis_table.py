@@ -79,11 +79,13 @@ BAD_ROWS = {
     "1763900000000,1_000,read": "latency: '1_000' is not a float",
     "1763900000000,0x10,read": "latency: '0x10' is not a float",
     "1763900000000,True,read": "latency: 'True' is not a float",
-    '1763900000000,"1,5",read': "latency: '1,5' is not a float",
+    '1763900000000,"1,5",read': "latency: '1,5' is not a float; a comma in a number is not read",
     "1763900000000,1.5": "there are 2 cells; the header has 3",
     "1763900000000,1.5,read,x": "there are 4 cells; the header has 3",
     "later,1.5,read": "time: 'later' is not a timestamp in ms",
-    "2025-11-23T12:00:00Z,1.5,read": "time: '2025-11-23T12:00:00Z' is not a timestamp in ms",
+    "2025-11-23T12:00:00Z,1.5,read": (
+        "time: '2025-11-23T12:00:00Z' is not a timestamp in ms; leave the unit out for ISO 8601 times"
+    ),
     "1763900000000000000,1.5,read": ("time: '1763900000000000000' in ms is beyond the year 2262; is its unit ns?"),
     "1763900000000,1.5,re\0ad": "op: 're\\x00ad' holds a NUL byte",
     '1763900000000,1.5,"read': "a quote is opened and never closed",
@@ -180,6 +182,16 @@ def test_strings_that_look_like_nothing_stay_strings(tmp_path: Path) -> None:
     assert rows(tmp_path, text, COLUMNS)["op"] == ["NA", "null", "", "007"]
 
 
+@pytest.mark.parametrize("words", [["007", "7", "7.0"], ["True", "true"], ["1e3", "99999999999999999999"]])
+def test_strings_that_all_look_like_numbers_stay_strings_in_every_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 64)
+    text = HEAD + "".join(f"1763900000000,1.5,{word}\n" for word in [*words, *words, "a", *words])
+    assert rows(tmp_path, text, COLUMNS)["op"] == [*words, *words, "a", *words]
+    assert rows(tmp_path, text + "x\n", COLUMNS)["op"] == [*words, *words, "a", *words]  # with a block cell by cell
+
+
 @pytest.mark.parametrize(
     ("cell", "unit", "nanoseconds"),
     [
@@ -211,12 +223,40 @@ def test_a_number_where_an_iso_time_was_declared_asks_for_its_unit(tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("cell", "what"),
-    [("1.0", "is not an integer"), ("9223372036854775808", "is an integer of more than 64 bits")],
+    [
+        ("1.0", "is not an integer; is its column a float?"),
+        ("9223372036854775808", "is an integer of more than 64 bits"),
+    ],
 )
 def test_an_integer_is_whole_and_of_64_bits(tmp_path: Path, cell: str, what: str) -> None:
     data = checked(tmp_path, f"i\n9007199254740993\n{cell}\n", (Column("i", "integer"),))
     assert data.problems == (f"latency.csv:3: i: {cell!r} {what}",)
     assert data.columns["i"].summary["max"] == 9007199254740993
+
+
+@pytest.mark.parametrize(
+    "cell", ["1e999999999", "1e99999999999999999999", "9223372036.8547758", "9" * 5000], ids=lambda cell: cell[:20]
+)
+def test_a_timestamp_beyond_all_bounds_is_a_bad_row(tmp_path: Path, cell: str) -> None:
+    data = checked(tmp_path, f"t,i\n1,1\n{cell},2\n", (Column("t", "timestamp", "s"), Column("i", "integer")))
+    assert (data.rows, data.bad_rows) == (1, 1)
+    assert data.problems[0].endswith("in s is beyond the year 2262")
+
+
+@pytest.mark.parametrize(
+    ("unit", "first", "doubts"),
+    [
+        ("ms", 1763900000, ("read in ms column 't' begins on 1970-01-21, in s on 2025-11-23; is its unit s?",)),
+        ("ns", 1763900000000, ("read in ns column 't' begins on 1970-01-01, in ms on 2025-11-23; is its unit ms?",)),
+        ("s", 1763900000, ()),
+        ("ms", 12, ()),  # counted from a start
+    ],
+)
+def test_times_that_make_sense_in_another_unit_only_are_asked_about(
+    tmp_path: Path, unit: str, first: int, doubts: tuple[str, ...]
+) -> None:
+    data = checked(tmp_path, f"t\n{first + 5}\n{first}\n", (Column("t", "timestamp", unit),))
+    assert (data.status, data.remarks) == ("good", doubts)
 
 
 def test_columns_that_nobody_declared_are_typed_by_pandas_over_the_whole_file(

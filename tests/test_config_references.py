@@ -348,6 +348,22 @@ def test_plots_of_every_type_are_accepted_with_a_warning_for_a_spare_x(directory
     assert benchmark.warnings == (f"{place}: column 'n' is not used by a boxplot",)
 
 
+def test_a_unit_in_another_spelling_is_a_label_and_that_is_said(directory: Path) -> None:
+    schema = {
+        "t": {"type": "timestamp", "unit": "ms"},
+        "v": {"type": "float", "unit": "msec"},
+        "w": {"type": "float", "unit": "mb/s"},
+        "x": {"type": "integer", "unit": "apples"},
+    }
+    stage = {"name": "a", "command": "true", "outputs": [{"name": "o", "remote_path": "o.csv", "data_schema": schema}]}
+    (directory / "config.yaml").write_text(json.dumps({"benchmark": {"name": "b"}, "stages": [stage]}))
+    place, kept = "config.yaml:1: stages[0].outputs[0].data_schema", "is kept as a label, not as a known unit."
+    assert load(directory / "config.yaml").warnings == (
+        f"{directory}/{place}.v.unit: unit 'msec' {kept} Did you mean 'ms'?",
+        f"{directory}/{place}.w.unit: unit 'mb/s' {kept} Did you mean 'MB/s' or 'Mb/s'?",
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

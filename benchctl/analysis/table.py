@@ -146,19 +146,29 @@ class _Reader:
         wanted = [name for name in self._names if name in self._declared or name in self._extras]
         is_plain = len(wanted) == len(self._names) and b'"' not in data
         lines = self._count_lines(data, raw) if is_plain else self._check_structure(data, raw)
-        frame = _parsed(
-            data,
-            sep=self._layout.delimiter,
-            names=self._names,
-            usecols=None if is_plain else wanted,  # with usecols pandas takes longer rows too
-            dtype=self._strings,
-            na_values=dict.fromkeys(self._extras, MISSING),
-        )
+        wanted = [] if is_plain else wanted
+        strings = self._strings  # which the other thread may replace
+        frame = self._frame(data, wanted, strings)
+        turned = [name for name, kind in strings.items() if kind == "category" and not _holds_text(frame[name])]
+        if turned:  # pandas makes numbers of categories that all look so: 007 would be 7
+            strings = self._strings = {**strings, **dict.fromkeys(turned, "str")}
+            frame = self._frame(data, wanted, strings)
         if len(frame) != lines:
             raise NotAllFit
         values = {column.name: convert(frame[name], column) for name, column in self._declared.items()}
         extras = {given: frame[name].array for name, given in self._extras.items()}
         return Block({**extras, **values}, rows=len(frame), lines=lines)
+
+    def _frame(self, data: bytes, wanted: Sequence[str], strings: dict[str, str]) -> pd.DataFrame:
+        """wanted: some of the columns; none for all, as with some pandas takes rows that are too long."""
+        return _parsed(
+            data,
+            sep=self._layout.delimiter,
+            names=self._names,
+            usecols=wanted or None,
+            dtype=strings,
+            na_values=dict.fromkeys(self._extras, MISSING),
+        )
 
     def _count_lines(self, data: bytes, raw: Any) -> int:
         """How many lines there are. Raises NotAllFit where they have not as many cells as the header on the whole.
@@ -253,6 +263,10 @@ def _parsed(data: bytes, **options: Any) -> pd.DataFrame:
             io.BytesIO(data), header=None, keep_default_na=False, index_col=False, low_memory=False, **options
         )
         return frame
+
+
+def _holds_text(series: pd.Series[Any]) -> bool:
+    return isinstance(series.cat.categories.dtype, pd.StringDtype)
 
 
 def _pieces(data: bytes) -> Iterator[bytes]:

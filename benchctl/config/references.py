@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from benchctl.config.columns import check_columns
 from benchctl.config.commandline import args_flaw
 from benchctl.config.drawing import check_plots
 from benchctl.config.findings import References, check_slugs_differ, check_unique, listed
@@ -31,7 +32,15 @@ def check(document: Document, draft: Draft, directory: Path) -> list[str]:
     directory: the config's own, where scripts are found.
     """
     references = References(document, draft, directory)
-    for part in (_check_hosts, _check_stages, check_outputs, check_plots, check_files, check_names_in_texts):
+    for part in (
+        _check_hosts,
+        _check_stages,
+        check_outputs,
+        check_columns,
+        check_plots,
+        check_files,
+        check_names_in_texts,
+    ):
         part(references)
     return references.warnings
 
