@@ -13,8 +13,8 @@ from benchctl.analysis.aggregate import (
     fitting_window,
     reduce,
     round_up,
-    windows,
 )
+from benchctl.analysis.windows import windows
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ class Stored(Protocol):
 
 
 class Columns:
-    """Times as int64 nanoseconds since the epoch, numbers as int64 or float64, strings as int32 codes of `categories`."""
+    """Times as int64 nanoseconds since the epoch, numbers as int64 or float64, strings as int32 codes of categories."""
 
     def __init__(
         self,

@@ -175,19 +175,25 @@ def _with_times(data: pd.DataFrame, columns: Sequence[Any], source: Source) -> p
 
 
 def elapsed_s(nanoseconds: Any, source: Source) -> tuple[Any, str | None]:
-    """Seconds since the trial began, by the controller's clock: the host's measured offset is taken off; and "trial".
-
-    Since the "first row" instead where the timestamps are of another time than the trial.
-    """
+    """Seconds since where `elapsed_from` says, and its name."""
     if not len(nanoseconds):
         return nanoseconds.astype("float64"), None
+    begin, shift_s, since = elapsed_from(int(nanoseconds.min()), source)
+    return (nanoseconds - begin) / 1e9 - shift_s, since
+
+
+def elapsed_from(first: int, source: Source) -> tuple[int, float, str]:
+    """Where time is counted from: nanoseconds, seconds to be taken off then, and "trial" or "first row".
+
+    That is when the trial began, by the controller's clock: the host's measured offset is taken off. It is the first
+    row where the timestamps are of another time than the trial.
+    """
     began = _nanoseconds(source.trial.started or source.run.started or datetime.now(UTC))
+    if abs(first - began) / 1e9 > _NEAR_S + (source.trial.duration_s or 0.0):
+        return first, 0.0, "first row"
     host = source.run.hosts.get(source.host)
     offset = host.facts.get("clock_offset_s") if host else None
-    first = int(nanoseconds.min())
-    if abs(first - began) / 1e9 > _NEAR_S + (source.trial.duration_s or 0.0):
-        return (nanoseconds - first) / 1e9, "first row"
-    return (nanoseconds - began) / 1e9 - (offset if isinstance(offset, (int, float)) else 0.0), "trial"
+    return began, offset if isinstance(offset, (int, float)) else 0.0, "trial"
 
 
 def _nanoseconds(moment: datetime) -> int:

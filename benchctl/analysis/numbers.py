@@ -1,4 +1,4 @@
-"""Numbers by the million: read some at a time, as often as one likes, and never all at once unless that is asked for."""
+"""Numbers by the million: read some at a time, as often as one likes; all at once only where that is asked for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SAMPLE = 100_000
 
 
 class Numbers:
-    """int64 or float64 in a fixed order, not to be changed. Those of one series have their chunks cut at the same rows."""
+    """int64 or float64 in a fixed order, not to be changed. Those of one series have chunks of the same rows."""
 
     def __init__(self, count: int, chunks: Callable[[], Iterator[Any]]) -> None:
         self.count = count
@@ -29,20 +29,21 @@ class Numbers:
         return np.concatenate(parts).astype(dtype or parts[0].dtype, copy=False) if parts else np.array([], dtype)
 
     @cached_property
-    def moments(self) -> Moments:
-        found = Moments()
-        for chunk in self.chunks():
-            found.add(chunk)
-        return found
+    def _ends(self) -> tuple[float, float]:
+        ends = [(chunk.min().item(), chunk.max().item()) for chunk in self.chunks()]
+        return min(low for low, _ in ends), max(high for _, high in ends)
 
     def min(self) -> float:
-        return self.moments.low
+        return self._ends[0]
 
     def max(self) -> float:
-        return self.moments.high
+        return self._ends[1]
 
     def mean(self) -> float:
-        return self.moments.mean
+        moments = Moments()
+        for chunk in self.chunks():
+            moments.add(chunk)
+        return moments.mean
 
     @cached_property
     def sample(self) -> Any:
@@ -78,19 +79,24 @@ class Moments:
         self.count = 0
         self.low: Any = math.inf
         self.high: Any = -math.inf
-        self.mean = 0.0
-        self._squares = 0.0
+        self._origin = self._mean = self._squares = 0.0
 
     def add(self, part: Any) -> None:
         if not len(part):
             return
         self.low, self.high = min(self.low, part.min().item()), max(self.high, part.max().item())
-        mean = float(part.mean())
-        apart = part - mean
+        self._origin = float(part.mean()) if not self.count else self._origin
+        apart = part - self._origin  # digits would be lost of values that differ little for their size
+        mean = float(apart.mean())
         before, self.count = self.count, self.count + len(part)
-        delta = mean - self.mean
+        delta = mean - self._mean
+        apart -= mean
         self._squares += float((apart * apart).sum()) + delta * delta * before * len(part) / self.count
-        self.mean += delta * len(part) / self.count
+        self._mean += delta * len(part) / self.count
+
+    @property
+    def mean(self) -> float:
+        return self._origin + self._mean
 
     @property
     def std(self) -> float | None:
@@ -110,7 +116,7 @@ class Sample:
         taken = part[-self._seen % self._step :: self._step].copy()  # a view would keep all of it
         self._parts.append(taken)
         self._seen, self._kept = self._seen + len(part), self._kept + len(taken)
-        if self._kept > 2 * SAMPLE:
+        while self._kept > 2 * SAMPLE:
             self._parts = [np.concatenate(self._parts)[::2]]
             self._kept, self._step = len(self._parts[0]), self._step * 2
 

@@ -50,8 +50,8 @@ class _Range:
     def __init__(self, sample: Any, share: float, margin: float) -> None:
         wide = margin * math.sqrt(share * (1 - share) * len(sample)) + 2
         first, last = math.floor(share * len(sample) - wide), math.ceil(share * len(sample) + wide)
-        self._low = sample[first] if first >= 0 else None
-        self._high = sample[last] if last < len(sample) else None
+        self._low: Any = sample[first] if first >= 0 else None
+        self._high: Any = sample[last] if last < len(sample) else None
         self._below = self._at_low = self._at_high = 0
         self._inside: list[Any] = []
 
@@ -59,11 +59,11 @@ class _Range:
         inside = None
         if self._low is not None:
             inside = chunk > self._low
-            at_low = np.count_nonzero(chunk == self._low)
+            at_low = int(np.count_nonzero(chunk == self._low))
             self._at_low += at_low
-            self._below += len(chunk) - np.count_nonzero(inside) - at_low
+            self._below += len(chunk) - int(np.count_nonzero(inside)) - at_low
         if self._high is not None:
-            self._at_high += 0 if self._high == self._low else np.count_nonzero(chunk == self._high)
+            self._at_high += 0 if self._high == self._low else int(np.count_nonzero(chunk == self._high))
             is_lower = chunk < self._high
             inside = is_lower if inside is None else inside & is_lower
         self._inside.append(chunk.copy() if inside is None else chunk[inside])

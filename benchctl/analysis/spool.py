@@ -57,12 +57,12 @@ class Spool:
         """Put all of it in the file; whether that is so now."""
         if self._is_full:
             return False
-        part = np.ascontiguousarray(self._tail())
+        part = memoryview(self._tail().data).cast("B")
         try:
             if self._file is None:
                 self._file = self._room.open(self.name)
                 weakref.finalize(self, os.close, self._file)
-            _write(self._file, memoryview(part).cast("B"), HEADER_BYTES + self._stored * self.kind.itemsize)
+            _write(self._file, part, HEADER_BYTES + self._stored * self.kind.itemsize)
             _write(self._file, memoryview(npy_header(self.kind, self.count)), 0)
         except OSError:
             self._is_full, self._room.folder = True, None
