@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import floor
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
 
-from benchctl.analysis.aggregate import FAR, Box, box, reduce, round_up, split, wants_log
+from benchctl.analysis.across import by_window
+from benchctl.analysis.aggregate import FAR, Box, box, reduce, round_up, wants_log
 from benchctl.errors import PlotError
 from benchctl.plots.canvas import Job, colours, finish, log_axis, name_of, panels
 from benchctl.units import format_duration
@@ -29,20 +30,20 @@ class _Place:
 
 def draw(job: Job, time: str | None = None) -> Figure:
     """A panel for each unit among the y's. time: the timestamp on x that makes a box per window."""
-    if job.data.empty:
+    if not job.rows.count:
         raise PlotError("there are no rows to draw")
     by_unit: dict[str | None, list[str]] = {}
     for name in job.plot.y:
-        by_unit.setdefault(job.data.attrs.get("units", {}).get(name), []).append(name)
+        by_unit.setdefault(job.rows.units.get(name), []).append(name)
     figure, axes = panels(len(by_unit), shares_x=False)
     along = _windows(job) if time else None
     for each, names in zip(axes, by_unit.values(), strict=True):
         _panel(job, each, [place for name in names for place in _places(job, name, names, along)], along)
-        unit = job.data.attrs.get("units", {}).get(names[0])
+        unit = job.rows.units.get(names[0])
         each.set_ylabel(job.label(names[0]) if len(names) == 1 else str(unit or "value"))
     axes[-1].set_xlabel(_x_label(job, time))
     job.notes.insert(
-        0, f"{len(job.data):,} rows; whiskers reach to the last row within {FAR} quartile ranges of the box"
+        0, f"{job.rows.count:,} rows; whiskers reach to the last row within {FAR} quartile ranges of the box"
     )
     finish(job, figure, axes)
     return figure
@@ -50,50 +51,50 @@ def draw(job: Job, time: str | None = None) -> Figure:
 
 @dataclass(frozen=True)
 class _Along:
-    """Windows of time: each row's number, and the names of all of them, also of those without rows."""
+    """Windows of time, also those without rows: the numbers of the first and the last one."""
 
-    numbers: Any
+    first: int
+    last: int
     window_s: float
 
     @property
     def names(self) -> list[str]:
-        return [self.name(number) for number in range(int(self.numbers.min()), int(self.numbers.max()) + 1)]
+        return [self.name(number) for number in range(self.first, self.last + 1)]
 
     def name(self, number: int) -> str:
         return format_duration(round(number * self.window_s, 9))
 
 
 def _windows(job: Job) -> _Along:
-    elapsed = job.data["elapsed_s"].to_numpy()
-    span_s = float(elapsed.max() - elapsed.min())
-    window_s = job.plot.window_s or round_up(max(span_s / TIMES, 1e-6))
-    if span_s / window_s > MOST_BOXES:
+    first, last = job.rows.time_ends_s
+    window_s = job.plot.window_s or round_up(max((last - first) / TIMES, 1e-6))
+    if (last - first) / window_s > MOST_BOXES:
         raise PlotError(
             f"a window of {format_duration(window_s)} makes more than {MOST_BOXES} boxes; give a longer one"
         )
     job.settings["window_s"] = window_s
-    return _Along(np.floor(elapsed / window_s).astype(np.int64), window_s)
+    return _Along(floor(first / window_s), floor(last / window_s), window_s)
 
 
 def _x_label(job: Job, time: str | None) -> str:
-    begin = "the trial began" if job.data.attrs.get("elapsed_from") == "trial" else "the first row"
+    begin = "the trial began" if job.rows.since_trial else "the first row"
     return f"time since {begin}, per {format_duration(job.settings['window_s'])}" if time else job.groups or ""
 
 
 def _places(job: Job, name: str, names: list[str], along: _Along | None) -> list[_Place]:
-    data = job.data
-    if along is not None:
-        data = data.assign(window_=along.numbers)
-    dimensions = ["run", "case", *([job.groups] if job.groups else []), *(["window_"] if along is not None else [])]
-    varying = job.varying(["run", "case"])
+    dimensions = ["run", "case", *([job.groups] if job.groups else [])]
+    varying = job.rows.varying(["run", "case"])
     places = []
-    for one in split(data, dimensions, most=300):
+    for one in job.rows.split(dimensions, most=300):
         key = dict(zip(dimensions, one.key, strict=True))
         owner = name_of([key[v] for v in varying]) if varying else ""
         parts = [name if len(names) > 1 else "", key.get(job.groups or "", "")]
         if along is not None:  # then each of the other things has a colour
-            owner, parts = name_of([owner, *parts]) if owner or any(parts) else "", [along.name(int(key["window_"]))]
-        places.append(_Place(name_of(parts) if any(parts) else owner or name, owner, one.frame[name].to_numpy()))
+            owner = name_of([owner, *parts]) if owner or any(parts) else ""
+            found = by_window(one.elapsed_s, one.values(name), along.window_s)
+            places += [_Place(along.name(number), owner, values) for number, values in found]
+        else:
+            places.append(_Place(name_of(parts) if any(parts) else owner or name, owner, one.values(name)))
     return places
 
 

@@ -20,7 +20,8 @@ from benchctl.config.model import Plot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from pandas import DataFrame
+
+    from benchctl.analysis.rows import Rows
 
 WIDTH_IN, HEIGHT_IN, PANEL_IN = 8.0, 4.5, 3.2
 PALETTE = "colorblind"
@@ -47,19 +48,15 @@ class Job:
     """A plot to be made of some rows; `settings` collects what was chosen for it, `notes` what a reader must know."""
 
     plot: Plot
-    data: DataFrame
+    rows: Rows
     groups: str | None = None  # a string column on x
     settings: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def label(self, column: str) -> str:
         """A column with its unit: `latency (ms)`."""
-        unit = self.data.attrs.get("units", {}).get(column)
+        unit = self.rows.units.get(column)
         return f"{column} ({unit})" if unit else column
-
-    def varying(self, dimensions: Sequence[str]) -> list[str]:
-        """Those of some columns that hold more than one value."""
-        return [name for name in dimensions if self.data[name].nunique() > 1]
 
 
 @contextmanager

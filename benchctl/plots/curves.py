@@ -8,29 +8,29 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from benchctl.analysis.aggregate import curve, split, wants_log
+from benchctl.analysis.aggregate import curve, wants_log
 from benchctl.errors import PlotError
 from benchctl.plots.canvas import Job, finish, log_axis, looks, name_of, panels
 
 
 def draw(job: Job) -> Figure:
     """A panel for each column, a line for each run, case and group."""
-    if job.data.empty:
+    if not job.rows.count:
         raise PlotError("there are no rows to draw")
     names = job.plot.y or tuple(name for name in job.plot.x if name != job.groups)
     figure, axes = panels(len(names), shares_x=job.plot.type == "percentiles")
     dimensions = ["run", "case", *([job.groups] if job.groups else [])]
-    series = split(job.data, dimensions, most=20)
-    varying = [dimensions.index(name) for name in job.varying(dimensions)]
+    series = job.rows.split(dimensions, most=20)
+    varying = [dimensions.index(name) for name in job.rows.varying(dimensions)]
     keys = [[one.key[at] for at in varying] for one in series]
     for name, each in zip(names, axes, strict=True):
         for one, key, (colour, dash) in zip(series, keys, looks(keys), strict=True):
             style = {"color": colour, "linestyle": dash, "linewidth": 1.5, "label": name_of(key) if key else None}
-            _line(job, each, one.frame[name].to_numpy(), style)
+            _line(job, each, one.values(name), style)
         _axes(job, each, name)
     if job.plot.type == "percentiles":
-        _percentile_axis(axes[-1], max(len(one.frame) for one in series))
-    job.notes.append(f"{len(job.data):,} rows")
+        _percentile_axis(axes[-1], max(one.count for one in series))
+    job.notes.append(f"{job.rows.count:,} rows")
     finish(job, figure, axes)
     return figure
 
@@ -45,8 +45,7 @@ def _line(job: Job, axes: Any, values: Any, style: dict[str, Any]) -> None:
 
 
 def _axes(job: Job, axes: Any, name: str) -> None:
-    values = job.data[name]
-    is_log = wants_log(float(values.min()), float(values.median()), float(values.max()))
+    is_log = wants_log(*job.rows.ends(name))
     which: Any = "x" if job.plot.type == "ecdf" else "y"
     if is_log:
         log_axis(axes, which)

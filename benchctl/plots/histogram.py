@@ -11,7 +11,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from benchctl.analysis.aggregate import Bins, counted, fitting_bins, reduce, split
+from benchctl.analysis.aggregate import Bins, counted, fitting_bins, reduce
 from benchctl.errors import PlotError
 from benchctl.plots.canvas import Job, finish, log_axis, looks, name_of, panels
 
@@ -30,21 +30,21 @@ class _Shown:
 
 def draw(job: Job) -> Figure:
     """A panel for each column: their values share no axis."""
-    if job.data.empty:
+    if not job.rows.count:
         raise PlotError("there are no rows to draw")
     names = job.plot.y or tuple(name for name in job.plot.x if name != job.groups)
     figure, axes = panels(len(names), shares_x=False)
     dimensions = ["run", "case", *([job.groups] if job.groups else [])]
-    series = split(job.data, dimensions, most=10)
-    varying = [dimensions.index(name) for name in job.varying(dimensions)]
+    series = job.rows.split(dimensions, most=10)
+    varying = [dimensions.index(name) for name in job.rows.varying(dimensions)]
     keys = [[one.key[i] for i in varying] for one in series]
     for name, each in zip(names, axes, strict=True):
         shown = [
-            _Shown(name_of(key) if key else "", one.frame[name].to_numpy(), *look)
+            _Shown(name_of(key) if key else "", one.values(name), *look)
             for one, key, look in zip(series, keys, looks(keys), strict=True)
         ]
         _panel(job, each, name, shown)
-    job.notes.insert(0, f"{len(job.data):,} rows")
+    job.notes.insert(0, f"{job.rows.count:,} rows")
     finish(job, figure, axes)
     return figure
 
@@ -99,7 +99,7 @@ def _reduced(job: Job, axes: Any, name: str, shown: list[_Shown]) -> None:
     if not how:
         return
     job.settings |= {"aggregation": how, "labelled": True}
-    unit = job.data.attrs.get("units", {}).get(name)
+    unit = job.rows.units.get(name)
     for one in shown:
         found = reduce(one.values, how)
         text = " ".join(filter(None, (how, f"{found:.4g}", unit))) + (f", {one.label}" if one.label else "")

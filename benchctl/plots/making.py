@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from benchctl.analysis.frames import Source, read, sources
+from benchctl.analysis.rows import Rows
 from benchctl.config.model import Plot, slug
 from benchctl.errors import BenchctlError, PlotError, UsageError
 from benchctl.plots import boxplot, curves, histogram, time_series
@@ -125,7 +126,7 @@ def _job(plot: Plot, found: Sequence[Source], data: DataFrame) -> Job:
         if name not in data:
             raise PlotError(f"{found[0].run.id}: output {plot.source!r} was kept without a column {name!r}")
     groups = next((name for name in plot.x if types[name] == "string"), None)
-    return Job(plot, data, groups)
+    return Job(plot, Rows(data), groups)
 
 
 def _draw(job: Job, found: Sequence[Source]) -> Any:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchctl.analysis.aggregate import COUNTING, QUANTILES, Series, fitting_window, split, windows
+from benchctl.analysis.aggregate import COUNTING, QUANTILES, fitting_window, windows
+from benchctl.analysis.rows import Series
 from benchctl.errors import PlotError
 from benchctl.plots.canvas import Job, finish, looks, name_of, panels
 from benchctl.units import format_duration
@@ -22,13 +23,12 @@ GAP = 1.5  # windows without rows break the line
 def draw(job: Job) -> Figure:
     """A panel for each unit among the y's."""
     how = job.plot.aggregation or "avg"
-    if job.data.empty:
+    if not job.rows.count:
         raise PlotError("there are no rows to draw")
-    elapsed = job.data["elapsed_s"]
-    span_s = float(elapsed.max() - elapsed.min())
+    span_s = job.rows.span_s
     dimensions = ["run", "case", "trial", "host", *([job.groups] if job.groups else [])]
-    series = split(job.data, dimensions)
-    window_s = job.plot.window_s or fitting_window(span_s or 1.0, len(job.data) // len(series), how)
+    series = job.rows.split(dimensions)
+    window_s = job.plot.window_s or fitting_window(span_s or 1.0, job.rows.count // len(series), how)
     if span_s / window_s > MOST_POINTS:
         raise PlotError(
             f"a window of {format_duration(window_s)} makes more than {MOST_POINTS:,} points; give a longer one"
@@ -36,7 +36,7 @@ def draw(job: Job) -> Figure:
     job.settings |= {"aggregation": how, "window_s": window_s}
     by_unit: dict[str | None, list[str]] = {}
     for name in job.plot.y[:1] if how in COUNTING else job.plot.y:  # rows are the same, whichever column is looked at
-        by_unit.setdefault(job.data.attrs.get("units", {}).get(name), []).append(name)
+        by_unit.setdefault(job.rows.units.get(name), []).append(name)
     figure, axes = panels(len(by_unit))
     scale = next((by, unit) for limit, by, unit in SCALES if span_s <= limit)
     lines = _Lines(job, series, dimensions, window_s=window_s, how=how, scale_s=scale[0])
@@ -44,18 +44,18 @@ def draw(job: Job) -> Figure:
         lines.draw(each, names)
         each.set_ylabel(COUNTED.get(how) or (job.label(names[0]) if len(names) == 1 else _unit_label(job, names)))
     axes[-1].set_xlabel(f"time since {_begin(job)} ({scale[1]})")
-    job.notes.append(f"{how} per {format_duration(window_s)} of {len(job.data):,} rows")
+    job.notes.append(f"{how} per {format_duration(window_s)} of {job.rows.count:,} rows")
     lines.note_small_windows()
     finish(job, figure, axes)
     return figure
 
 
 def _unit_label(job: Job, names: list[str]) -> str:
-    return str(job.data.attrs.get("units", {}).get(names[0]) or "value")
+    return str(job.rows.units.get(names[0]) or "value")
 
 
 def _begin(job: Job) -> str:
-    return "the trial began" if job.data.attrs.get("elapsed_from") == "trial" else "the first row"
+    return "the trial began" if job.rows.since_trial else "the first row"
 
 
 class _Lines:
@@ -66,9 +66,8 @@ class _Lines:
     ) -> None:
         self._job, self._series, self._dimensions = job, series, dimensions
         self._window_s, self._how, self._scale_s = window_s, how, scale_s
-        self._varying = job.varying(dimensions)
-        elapsed = job.data["elapsed_s"]
-        self._marker = "o" if (elapsed.max() - elapsed.min()) / window_s <= MARKED else ""
+        self._varying = job.rows.varying(dimensions)
+        self._marker = "o" if job.rows.span_s / window_s <= MARKED else ""
         self._small = self._all = 0
         self._needed = round(1 / (1 - QUANTILES[how])) if how in ("p95", "p99") else 0
 
@@ -86,7 +85,7 @@ class _Lines:
         return [part for part, name in zip(one.key, self._dimensions, strict=True) if name in self._varying]
 
     def _line(self, axes: Any, one: Series, name: str, *, label: str, colour: Any, dash: Any) -> None:
-        found = windows(one.frame["elapsed_s"].to_numpy(), one.frame[name].to_numpy(), self._how, self._window_s)
+        found = windows(one.elapsed_s, one.values(name), self._how, self._window_s)
         if name == self._job.plot.y[0]:  # the windows of the others are the same
             self._all += len(found.counts)
             self._small += int((found.counts < self._needed).sum())
