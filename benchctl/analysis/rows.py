@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchctl.analysis.aggregate import split
+from benchctl.analysis.frames import OURS
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -32,7 +33,17 @@ class Series:
 
     def values(self, name: str) -> Any:
         """A column of numbers as an array in the order of the rows, in its own unit; not to be changed."""
-        return self._frame[name].to_numpy()
+        return self._frame[in_frame(self._frame, name)].to_numpy()
+
+    def first_moment_s(self, name: str) -> tuple[float, float]:
+        """Of the first row: its timestamp in seconds since 1970, and its `elapsed_s`."""
+        row = self._frame.iloc[0]
+        return row[in_frame(self._frame, name)].timestamp(), float(row["elapsed_s"])
+
+
+def in_frame(frame: DataFrame, name: str) -> str:
+    """Where a column of the file is in a frame: not under a name that is ours."""
+    return f"file.{name}" if name in OURS and f"file.{name}" in frame else name
 
 
 class Rows:
@@ -48,6 +59,15 @@ class Rows:
     def __contains__(self, name: str) -> bool:
         return name in self._frame
 
+    def dimension(self, name: str) -> str:
+        """What a column to split by is called here: the file's own wins over ours."""
+        return in_frame(self._frame, name)
+
+    @property
+    def runs(self) -> list[str]:
+        """What each run is called, also those without rows, in the order in which they were read."""
+        return [str(name) for name in self._frame["run"].cat.categories]
+
     @property
     def time_ends_s(self) -> tuple[float, float]:
         """Where the first row is in time, and the last one."""
@@ -61,7 +81,7 @@ class Rows:
 
     def values(self, name: str) -> Any:
         """A column of numbers of all rows."""
-        return self._frame[name].to_numpy()
+        return self._frame[in_frame(self._frame, name)].to_numpy()
 
     def ends(self, name: str) -> tuple[float, float, float]:
         """The smallest value, the median and the largest."""
