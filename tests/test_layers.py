@@ -45,8 +45,9 @@ LAYERS = {  # what may be imported at run time from where; itself always
     ),  # benchctl/__init__.py, the API
     "choices": ("", "given", "reports", "errors", "units"),  # shared by the front ends
     "console": ("errors",),
-    "cli": ("", "choices", "console", "scaffold", "reports", "runs", "config", *BASE),
-    "tasks": ("", "choices", "reports", "runs", "config", *BASE),
+    "plot_options": (),
+    "cli": ("", "choices", "console", "plot_options", "scaffold", "reports", "runs", "config", *BASE),
+    "tasks": ("", "choices", "plot_options", "reports", "runs", "config", *BASE),
 }
 OWNERS = {  # library: who alone imports it
     "yaml": ("config",),

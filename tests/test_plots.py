@@ -108,7 +108,7 @@ def test_a_picture_is_told_of_beside_it(local: Bench) -> None:
         }
     ]
     assert about["settings"] == {"aggregation": "p99", "window_s": 0.5}
-    assert about["notes"] == ["p99 per 500ms of 300 rows", "5 of 5 windows hold fewer than 100 rows"]
+    assert about["notes"] == ["p99 per 500ms of 300 rows", "5 of 5 windows hold fewer than 100 rows (hollow)"]
 
 
 def test_a_picture_is_of_a_size_to_print(local: Bench) -> None:

@@ -15,7 +15,7 @@ import os
 import shutil
 import uuid
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -90,7 +90,7 @@ class Cache:
         about = self._about()
         return None if about is None else bool(about.get("has_undeclared"))
 
-    def load(self, wanted: Iterable[str], again: Callable[[], Columns]) -> Columns | None:
+    def load(self, wanted: Collection[str], again: Callable[[], Columns]) -> Columns | None:
         """The kept columns, some of them looked through; None where they are not all there."""
         about = self._about()
         if about is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from benchctl.analysis.cache import Cache
@@ -26,7 +26,7 @@ class Reading:
             return cached
         return any(header_of(path, self.layout).has_undeclared for path in self.files)
 
-    def columns(self, wanted: Sequence[str]) -> Columns:
+    def columns(self, wanted: Collection[str]) -> Columns:
         """Of those wanted all that can be kept by column, and maybe more. Raises DataError."""
         return self._cache.load(wanted, self._parsed) or self._parsed()
 

@@ -5,7 +5,8 @@ Plots reach data by nothing else. What is handed out are Numbers: never is a who
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,29 +15,35 @@ import numpy as np
 
 from benchctl.analysis.aggregate import reduce
 from benchctl.analysis.agreement import agreed
-from benchctl.analysis.columns import MOST_STRINGS
-from benchctl.analysis.frames import Source, called_in, elapsed_from
-from benchctl.analysis.numbers import CHUNK, Numbers, chained
+from benchctl.analysis.columns import MOST_STRINGS, Columns
+from benchctl.analysis.frames import OURS, Source, called_in, elapsed_from
+from benchctl.analysis.numbers import Numbers, chained
 from benchctl.analysis.partition import partition
 from benchctl.errors import PlotError
 
 LABELS = ("run", "case", "trial", "host")
+_MOST_COMBINATIONS = 1 << 20  # of strings, there or not
 
 
 class Rows:
     """All good rows of some sources, one source after the other."""
 
-    def __init__(self, found: Sequence[Source], wanted: Sequence[str]) -> None:
-        """wanted: declared columns. Raises DataError."""
-        called, shared = called_in({source.run.uid: source.run for source in found}), agreed(found)
-        parts = [_Part(source, called[source.run.uid], wanted) for source in found]
-        self._parts = [part for part in parts if part.count]
-        self._shared = shared
-        self.count = sum(part.count for part in self._parts)
-        self.units = shared.units
-        self.notes = shared.notes
-        self.since_trial = all(part.since == "trial" for part in self._parts)
-        self._numbers: dict[str, Numbers] = {}
+    def __init__(self, found: Sequence[Source], columns: Sequence[Columns], time: str | None) -> None:
+        """columns: of each source. time: the timestamp that says when a row is of. Raises DataError."""
+        called = called_in({source.run.uid: source.run for source in found})
+        parts = [_Part(source, called[source.run.uid], its, time) for source, its in zip(found, columns, strict=True)]
+        self.parts = [part for part in parts if part.columns.rows]
+        self.shared = agreed(found)
+        self.runs = list(called.values())  # what each is called, also those without rows, in the order they were given
+        self.count = sum(part.columns.rows for part in self.parts)
+        self.units, self.notes = self.shared.units, self.shared.notes
+        self.since_trial = all(part.since == "trial" for part in self.parts)
+        self._declared = {column.name for column in found[0].schema.columns}
+        self._values: dict[str, Numbers] = {}
+
+    def dimension(self, name: str) -> str:
+        """What a column to split by is called here: the file's own wins over ours."""
+        return f"file.{name}" if name in OURS and name in self._declared else name
 
     @property
     def time_ends_s(self) -> tuple[float, float]:
@@ -51,19 +58,22 @@ class Rows:
     @cached_property
     def elapsed_s(self) -> Numbers:
         """Seconds since the trial began, or since its first row where `since_trial` is not true."""
-        return chained([part.elapsed_s for part in self._parts])
+        return self.of(self.parts, None)
 
     def values(self, name: str) -> Numbers:
         """A column of numbers, in the unit that `units` names."""
-        if name not in self._numbers:
-            self._numbers[name] = chained([self._converted(part, name) for part in self._parts])
-        return self._numbers[name]
+        if name not in self._values:
+            self._values[name] = self.of(self.parts, name)
+        return self._values[name]
+
+    def of(self, parts: Sequence[_Part], name: str | None) -> Numbers:
+        """A column of numbers of some parts; None is the time."""
+        return chained([part.elapsed_s if name is None else self._converted(part, name) for part in parts])
 
     def _converted(self, part: _Part, name: str) -> Numbers:
         plain = part.columns.numbers(name)
-        return Numbers(
-            plain.count, lambda: (self._shared.converted(part.source, name, chunk) for chunk in plain.chunks())
-        )
+        chunks = plain.chunks
+        return Numbers(plain.count, lambda: (self.shared.converted(part.source, name, chunk) for chunk in chunks()))
 
     def ends(self, name: str) -> tuple[float, float, float]:
         """The smallest value, the median and the largest."""
@@ -76,11 +86,8 @@ class Rows:
 
     def _names(self, dimension: str) -> dict[str, int]:
         """What the rows have in a dimension, numbered."""
-        names: dict[str, int] = {}
-        for part in self._parts:
-            for name in part.names(dimension):
-                names.setdefault(name, len(names))
-        return names
+        names = dict.fromkeys(name for part in self.parts for name in part.names(dimension))
+        return {name: at for at, name in enumerate(names)}
 
     def split(self, dimensions: Sequence[str], most: int = 60) -> list[Series]:
         """The rows by what they have in some dimensions, in the order of their first rows.
@@ -88,71 +95,87 @@ class Rows:
         dimensions: run, case, trial, host, and columns of strings. Raises PlotError when that makes more series than
         can be told apart.
         """
-        split = _Split(self, self._parts, [(name, self._names(name)) for name in dimensions], most)
-        return [Series(key, count, split, at) for at, (key, count) in enumerate(split.found.items())]
+        strings = {name: self._names(name) for name in dimensions if name not in LABELS}
+        parts: dict[tuple[str, ...], list[_Part]] = {}
+        for part in self.parts:
+            parts.setdefault(tuple(part.labels[name] for name in dimensions if name in LABELS), []).append(part)
+        listed = " and ".join(dimensions)
+        if max([len(names) for names in strings.values()], default=0) > most or (
+            math.prod(len(names) for names in strings.values()) > _MOST_COMBINATIONS
+        ):
+            raise PlotError(f"{listed} hold more than {most} combinations; at most {most} are drawn")
+        found = [one for owner, its in parts.items() for one in self._series(owner, its, dimensions, strings)]
+        if len(found) > most:
+            raise PlotError(f"{listed} hold {len(found):,} combinations; at most {most} are drawn")
+        return found
+
+    def _series(
+        self,
+        owner: tuple[str, ...],
+        parts: Sequence[_Part],
+        dimensions: Sequence[str],
+        strings: Mapping[str, dict[str, int]],
+    ) -> Iterator[Series]:
+        group = _Group(self, parts, strings)
+        for at, (names, count) in enumerate(group.found.items()):
+            ours, theirs = iter(owner), iter(names)
+            key = tuple(next(ours if name in LABELS else theirs) for name in dimensions)
+            yield Series(key, count, group, at)
 
 
 class _Part:
     """The rows of one source."""
 
-    def __init__(self, source: Source, run: str, wanted: Sequence[str]) -> None:
-        self.source = source
-        self.columns = source.reading.columns(wanted)
-        self.count = self.columns.rows
-        self._labels = dict(
-            zip(LABELS, (run, source.trial.case or "", str(source.trial.trial), source.host), strict=True)
-        )
-        stamps = [c.name for c in source.schema.columns if c.type == "timestamp" and c.name in wanted]
-        self._time = stamps[0] if stamps else None
-        self._begin_ns, self._shift_s, self.since = 0, 0.0, None
-        if self._time and self.count:
-            first = int(self.columns.numbers(self._time).min())
-            self._begin_ns, self._shift_s, self.since = elapsed_from(first, source)
+    def __init__(self, source: Source, run: str, columns: Columns, time: str | None) -> None:
+        self.source, self.columns, self._time = source, columns, time
+        labels = run, source.trial.case or "", str(source.trial.trial), source.host
+        self.labels = dict(zip(LABELS, labels, strict=True))
+        self._begin_ns, self._shift_s, self.since = 0, 0.0, "first row"
+        if time and columns.rows:
+            self._begin_ns, self._shift_s, self.since = elapsed_from(int(columns.numbers(time).min()), source)
 
     @property
     def elapsed_s(self) -> Numbers:
-        if self._time is None:
-            raise PlotError(f"output {self.source.output.name!r} has no timestamp")
-        nanoseconds = self.columns.numbers(self._time)
+        assert self._time is not None
+        chunks = self.columns.numbers(self._time).chunks
         return Numbers(
-            self.count,
-            lambda: ((chunk - self._begin_ns) / 1e9 - self._shift_s for chunk in nanoseconds.chunks()),
+            self.columns.rows, lambda: ((chunk - self._begin_ns) / 1e9 - self._shift_s for chunk in chunks())
         )
 
     def names(self, dimension: str) -> Sequence[str]:
         if dimension in LABELS:
-            return [self._labels[dimension]]
-        if dimension not in self.columns:
-            raise PlotError(f"column {dimension!r} holds more than {MOST_STRINGS:,} different values")
-        return self.columns.categories[dimension]
+            return [self.labels[dimension]]
+        name = _column(dimension)
+        if name not in self.columns:
+            raise PlotError(f"column {name!r} holds more than {MOST_STRINGS:,} different values")
+        return self.columns.categories[name]
 
-    def codes(self, dimension: str, names: dict[str, int]) -> Iterator[Any]:
-        """Of each chunk of rows what they have in a dimension, as numbered by `names`."""
+    def codes(self, dimension: str, names: Mapping[str, int]) -> Iterator[Any]:
+        """Of each chunk of rows what they have in a column of strings, as numbered by `names`."""
         places = np.array([names[name] for name in self.names(dimension)], np.int64)
-        if len(places) == 1:
-            yield from (np.broadcast_to(places, min(CHUNK, self.count - at)) for at in range(0, self.count, CHUNK))
-        else:
-            yield from (places[chunk] for chunk in self.columns.numbers(dimension).chunks())
+        for chunk in self.columns.numbers(_column(dimension)).chunks():
+            yield places[chunk]
 
 
-class _Split:
-    """Rows and which series each of them belongs to."""
+def _column(dimension: str) -> str:
+    name = dimension.removeprefix("file.")
+    return name if name in OURS else dimension
 
-    def __init__(
-        self, rows: Rows, parts: Sequence[_Part], dimensions: Sequence[tuple[str, dict[str, int]]], most: int
-    ) -> None:
-        self._rows, self._parts, self._dimensions = rows, parts, dimensions
-        self._size = int(np.prod([len(names) for _, names in dimensions], dtype=np.float64))
-        listed = " and ".join(name for name, _ in dimensions)
-        if max(len(names) for _, names in dimensions) > most:
-            raise PlotError(f"{listed} hold more than {most} combinations; at most {most} are drawn")
-        self._series = np.full(self._size, -1)
-        self.found: dict[tuple[str, ...], int] = {}
+
+class _Group:
+    """The rows of some sources, and which series each of them belongs to by its strings."""
+
+    def __init__(self, rows: Rows, parts: Sequence[_Part], strings: Mapping[str, dict[str, int]]) -> None:
+        self._rows, self._parts, self._strings = rows, parts, strings
+        self._size = math.prod(len(names) for names in strings.values())
+        self._series = np.zeros(self._size, np.int64)
         self._numbers: dict[str | None, list[Numbers]] = {}
-        self._number(listed, most)
+        self.found = {tuple(next(iter(names)) for names in strings.values()): sum(p.columns.rows for p in parts)}
+        if self._size > 1:
+            self.found = self._numbered()
 
-    def _number(self, listed: str, most: int) -> None:
-        """Find out which combinations there are, and how many rows of each."""
+    def _numbered(self) -> dict[tuple[str, ...], int]:
+        """The combinations that there are, in the order of their first rows, and how many rows of each."""
         counts = np.zeros(self._size, np.int64)
         order: list[int] = []
         for chunk in self._combinations():
@@ -160,23 +183,21 @@ class _Split:
             new = [(int(np.argmax(chunk == at)), at) for at in np.flatnonzero((more > 0) & (counts == 0)).tolist()]
             order += [at for _, at in sorted(new)]
             counts += more
-        if len(order) > most:
-            raise PlotError(f"{listed} hold {len(order):,} combinations; at most {most} are drawn")
         self._series[order] = np.arange(len(order))
-        self.found = {self._key(at): int(counts[at]) for at in order}
+        return {self._key(at): int(counts[at]) for at in order}
 
     def _combinations(self) -> Iterator[Any]:
-        """Of each chunk of rows the number of their combination of names."""
+        """Of each chunk of rows the number of their combination of strings."""
         for part in self._parts:
-            for codes in zip(*(part.codes(name, names) for name, names in self._dimensions), strict=True):
-                whole = np.zeros(len(codes[0]), np.int64)
-                for code, (_, names) in zip(codes, self._dimensions, strict=True):
+            for codes in zip(*(part.codes(name, names) for name, names in self._strings.items()), strict=True):
+                whole = codes[0]
+                for code, names in zip(codes[1:], list(self._strings.values())[1:], strict=True):
                     whole = whole * len(names) + code
                 yield whole
 
     def _key(self, combination: int) -> tuple[str, ...]:
         key = []
-        for _, names in reversed(self._dimensions):
+        for names in reversed(list(self._strings.values())):
             combination, at = divmod(combination, len(names))
             key.append(list(names)[at])
         return tuple(reversed(key))
@@ -184,10 +205,9 @@ class _Split:
     def numbers(self, name: str | None, series: int) -> Numbers:
         """A column of numbers of one series; None is the time."""
         if name not in self._numbers:
-            whole = self._rows.elapsed_s if name is None else self._rows.values(name)
+            whole, count = self._rows.of(self._parts, name), len(self.found)
             codes = (self._series[chunk] for chunk in self._combinations())
-            one = len(self.found) == 1
-            self._numbers[name] = [whole] if one else partition(codes, whole.chunks(), len(self.found))
+            self._numbers[name] = [whole] if count == 1 else partition(codes, whole.chunks(), count)
         return self._numbers[name][series]
 
 
@@ -197,14 +217,19 @@ class Series:
 
     key: tuple[str, ...]
     count: int
-    _split: _Split
+    _group: _Group
     _at: int
 
     @property
     def elapsed_s(self) -> Numbers:
         """Seconds, as `Rows.elapsed_s`."""
-        return self._split.numbers(None, self._at)
+        return self._group.numbers(None, self._at)
 
     def values(self, name: str) -> Numbers:
         """A column of numbers in the order of the rows."""
-        return self._split.numbers(name, self._at)
+        return self._group.numbers(name, self._at)
+
+    def first_moment_s(self, name: str) -> tuple[float, float]:
+        """Of the first row: its timestamp in seconds since 1970, and its `elapsed_s`."""
+        nanoseconds, elapsed = next(self.values(name).chunks())[0], next(self.elapsed_s.chunks())[0]
+        return int(nanoseconds) / 1e9, float(elapsed)

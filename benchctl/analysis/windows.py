@@ -35,7 +35,7 @@ def windows(elapsed_s: Any, values: Any, how: str, window_s: float) -> Windows:
     how: avg, min, max, median, p95, p99, count or rate. The rows may come in any order.
     Raises PlotError for more windows than could ever be of use.
     """
-    times = _Times(numbers(elapsed_s), window_s)
+    times = WindowNumbers(numbers(elapsed_s), window_s)
     middles = (times.first + np.arange(len(times.counts)) + 0.5) * window_s
     if how in COUNTING:
         return Windows(middles, times.counts / window_s if how == "rate" else times.counts, times.counts)
@@ -47,7 +47,7 @@ def windows(elapsed_s: Any, values: Any, how: str, window_s: float) -> Windows:
     return Windows(middles[has_rows], reduced[has_rows], times.counts[has_rows])
 
 
-class _Times:
+class WindowNumbers:
     """The number of every row's window, counted from the first one's, and how many rows each window has."""
 
     def __init__(self, elapsed_s: Numbers, window_s: float) -> None:
@@ -85,7 +85,7 @@ class _Times:
         return int((np.cumsum(self._lengths) - done[self.complete]).max()) if self._lengths else 0
 
 
-def _running(times: _Times, values: Numbers, how: str) -> Iterator[tuple[int, Any]]:
+def _running(times: WindowNumbers, values: Numbers, how: str) -> Iterator[tuple[int, Any]]:
     """What needs no more than a number per window."""
     size = len(times.counts)
     kept = {"avg": np.zeros(size), "min": np.full(size, np.inf), "max": np.full(size, -np.inf)}[how]
@@ -99,7 +99,7 @@ def _running(times: _Times, values: Numbers, how: str) -> Iterator[tuple[int, An
     yield 0, kept / np.maximum(times.counts, 1) if how == "avg" else kept
 
 
-def _percentiles(times: _Times, values: Numbers, how: str) -> Iterator[tuple[int, Any]]:
+def _percentiles(times: WindowNumbers, values: Numbers, how: str) -> Iterator[tuple[int, Any]]:
     if times.most_open > IN_MEMORY:
         yield from _out_of_order(times, values, how)
         return
@@ -124,7 +124,7 @@ def _reduced(order: Any, values: Any, how: str, size: int) -> Any:
     return np.array([reduce(values[begin:end], how) if end > begin else np.nan for begin, end in pairs])
 
 
-def _out_of_order(times: _Times, values: Numbers, how: str) -> Iterator[tuple[int, Any]]:
+def _out_of_order(times: WindowNumbers, values: Numbers, how: str) -> Iterator[tuple[int, Any]]:
     """By groups of neighbouring windows with no more rows than fit in memory, unless one alone has more."""
     firsts = _groups(times.counts)
     group_of = np.searchsorted(firsts, np.arange(len(times.counts)), "right") - 1
@@ -146,10 +146,3 @@ def _groups(counts: Any) -> Sequence[int]:
             rows = 0
         rows += count
     return firsts
-
-
-def by_window(elapsed_s: Any, values: Any, window_s: float) -> list[tuple[int, Numbers]]:
-    """The values of each window of time that has some, with its number (0 begins where the time does), in order."""
-    times = _Times(numbers(elapsed_s), window_s)
-    parts = partition(times.chunks(), numbers(values).chunks(), len(times.counts))
-    return [(times.first + at, part) for at, part in enumerate(parts) if part.count]

@@ -25,9 +25,7 @@ from benchctl.workflow.oddities import oddities
 
 PROGRESS_S = 0.1
 
-OUR_OWN = frozenset(
-    {"metadata.json", "trial.json", "events.ndjson", "config.yaml", "logs", "scripts", "trials", CACHE}
-)
+OUR_OWN = frozenset({"metadata.json", "trial.json", "events.ndjson", "config.yaml", "logs", "scripts", "trials", CACHE})
 
 Announce = Callable[..., None]
 
