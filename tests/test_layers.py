@@ -59,6 +59,8 @@ OWNERS = {  # library: who alone imports it
     "click": ("cli", "console"),
     "numpy": ("analysis", "plots"),  # plots hand over what they draw in its arrays
     "pandas": ("analysis",),
+    "zstandard": ("analysis",),
+    "compression": ("analysis",),  # of the standard library, from Python 3.14 on
     "matplotlib": ("plots",),
     "seaborn": ("plots",),
 }

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from benchctl.analysis.zstd import MAGIC, Damaged, opened_zstd
 from benchctl.config.model import Column
 from benchctl.errors import DataError
 from benchctl.runs.store import open_file
@@ -48,17 +49,16 @@ def opened(path: Path) -> Iterator[BinaryIO]:
             raw.seek(0)
             if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
                 raise DataError(f"{path.name}: it is UTF-16; only UTF-8 is read")
-            if start == b"\x28\xb5\x2f\xfd":
-                raise DataError(
-                    f"{path.name}: it is compressed with zstd, which is not read; write it plain or as gzip"
-                )
             if start[:2] == b"\x1f\x8b":
                 with gzip.open(raw) as plain:
                     yield cast(BinaryIO, plain)
+            elif start == MAGIC:
+                yield opened_zstd(raw, path.name)
             else:
                 yield raw
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path.name}: its gzip data is damaged or ends in the middle: {error}") from error
+    except (EOFError, zlib.error, gzip.BadGzipFile, Damaged) as error:
+        kind = "zstd" if start == MAGIC else "gzip"
+        raise DataError(f"{path.name}: its {kind} data is damaged or ends in the middle: {error}") from error
     except OSError as error:
         raise DataError(f"{path.name}: {error.strerror or error}") from error
 

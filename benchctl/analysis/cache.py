@@ -66,8 +66,8 @@ class Cache:
             "categories": collected.categories,
         }
         try:
-            (folder / "about.json").write_text(json.dumps(about))
-            os.rename(folder, self._place / self._key)
+            (folder / "about.json").write_text(json.dumps({"crc": _crc(about), **about}))
+            self._put_in_place(folder)
         except OSError:
             return self.discard(collected)
         self._remove_others()
@@ -79,6 +79,14 @@ class Cache:
             with contextlib.suppress(OSError):
                 self._place.rmdir()
                 self._place.parent.rmdir()
+
+    def _put_in_place(self, folder: Path) -> None:
+        """What is there by that name already was not good enough to be used, or was made at the same moment."""
+        try:
+            os.rename(folder, self._place / self._key)
+        except OSError:
+            shutil.rmtree(self._place / self._key)
+            os.rename(folder, self._place / self._key)
 
     def _remove_others(self) -> None:
         for entry in list(self._place.iterdir()):
@@ -108,10 +116,14 @@ class Cache:
 
     def _about(self) -> dict[str, Any] | None:
         try:
-            found = json.loads((self._place / self._key / "about.json").read_bytes())
-        except (OSError, ValueError):
+            found: dict[str, Any] = json.loads((self._place / self._key / "about.json").read_bytes())
+            return found if found.pop("crc") == _crc(found) else None
+        except (OSError, ValueError, AttributeError, KeyError, TypeError):
             return None
-        return found if isinstance(found, dict) else None
+
+
+def _crc(about: dict[str, Any]) -> int:
+    return zlib.crc32(json.dumps(about).encode())
 
 
 class _File:

@@ -23,7 +23,7 @@ from benchctl.runs.record import OutputRecord, RunRecord, TrialRecord
 from benchctl.template import did_you_mean
 
 OURS = ("run", "case", "trial", "host", "elapsed_s")
-_TEXT = pd.array(["a"]).dtype  # what pandas takes texts for: str, or before pandas 3 string
+_TEXT = pd.Index(["a"]).dtype  # what pandas takes texts for
 _NEAR_S = 86_400.0  # timestamps further than a day from their trial are taken for counted from something else
 
 

@@ -37,7 +37,7 @@ def windows(elapsed_s: Any, values: Any, how: str, window_s: float) -> Windows:
     """
     times = WindowNumbers(numbers(elapsed_s), window_s)
     middles = (times.first + np.arange(len(times.counts)) + 0.5) * window_s
-    if how in COUNTING:
+    if how in COUNTING or not times.elapsed_s.count:
         return Windows(middles, times.counts / window_s if how == "rate" else times.counts, times.counts)
     reduced = np.full(len(times.counts), np.nan)
     found = _percentiles(times, numbers(values), how) if how in QUANTILES else _running(times, numbers(values), how)
@@ -51,7 +51,7 @@ class WindowNumbers:
     """The number of every row's window, counted from the first one's, and how many rows each window has."""
 
     def __init__(self, elapsed_s: Numbers, window_s: float) -> None:
-        self._elapsed_s, self._window_s = elapsed_s, window_s
+        self.elapsed_s, self._window_s = elapsed_s, window_s
         self.first, self.counts = 0, np.array([], np.int64)
         self._lows: list[int] = []  # of every chunk, the first window
         self._lengths: list[int] = []
@@ -69,7 +69,7 @@ class WindowNumbers:
             self._lengths.append(len(chunk))
 
     def chunks(self) -> Iterator[Any]:
-        for chunk in self._elapsed_s.chunks():
+        for chunk in self.elapsed_s.chunks():
             yield np.floor(chunk / self._window_s).astype(np.int64) - self.first
 
     @property
