@@ -47,6 +47,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "IN_MEMORY", 3_000)
     monkeypatch.setattr(ranks, "IN_MEMORY", 2_000)
     monkeypatch.setattr(spool, "IN_MEMORY", 1_500)
+    monkeypatch.setattr(partition_module, "PIECE", 900)
     monkeypatch.setattr(partition_module, "BATCH", 2_500)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,8 @@ import numpy as np
 from benchctl.analysis.numbers import CHUNK, Numbers
 from benchctl.analysis.spool import Room, Spool
 
-BATCH = 1 << 20  # so many are put in order at once; the larger, the fewer places a group is read from
+PIECE = 1 << 14  # so many numbers of a group should lie side by side, so that it is read quickly,
+BATCH = 1 << 20  # of no more than so many that are put in order at once
 
 
 def partition(codes: Iterable[Any], values: Iterable[Any], groups: int) -> list[Numbers]:
@@ -19,7 +20,7 @@ def partition(codes: Iterable[Any], values: Iterable[Any], groups: int) -> list[
     What is much is kept in a file without a name, with the numbers of a group side by side in every batch.
     """
     spool, found = None, _Places(groups)
-    for code, part in _batches(zip(codes, values, strict=True)):
+    for code, part in _batches(zip(codes, values, strict=True), min(groups * PIECE, BATCH)):
         spool = spool or Spool(part.dtype, Room())
         small = code.astype(np.uint8) if groups <= 1 << 8 else code.astype(np.uint16) if groups <= 1 << 16 else code
         spool.add(part[np.argsort(small, kind="stable")])  # which is a radix sort up to 16 bits
@@ -27,17 +28,22 @@ def partition(codes: Iterable[Any], values: Iterable[Any], groups: int) -> list[
     return [found.numbers(spool, group) if spool else Numbers(0, lambda: iter(())) for group in range(groups)]
 
 
-def _batches(pairs: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
+def _batches(pairs: Iterable[tuple[Any, Any]], size: int) -> Iterator[tuple[Any, Any]]:
     held: list[tuple[Any, Any]] = []
     count = 0
     for pair in pairs:
         held.append(pair)
         count += len(pair[0])
-        if count >= BATCH:
-            yield np.concatenate([code for code, _ in held]), np.concatenate([part for _, part in held])
+        if count >= size:
+            yield _joined(held)
             held, count = [], 0
     if held:
-        yield np.concatenate([code for code, _ in held]), np.concatenate([part for _, part in held])
+        yield _joined(held)
+
+
+def _joined(pairs: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
+    codes, parts = zip(*pairs, strict=True)
+    return pairs[0] if len(pairs) == 1 else (np.concatenate(codes), np.concatenate(parts))
 
 
 class _Places:
