@@ -10,6 +10,7 @@ import numpy as np
 
 from benchctl.analysis.aggregate import split
 from benchctl.analysis.frames import OURS
+from benchctl.errors import PlotError
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -94,4 +95,9 @@ class Rows:
 
     def split(self, dimensions: Sequence[str], most: int = 60) -> list[Series]:
         """The rows by what they have in some columns; PlotError when that makes more series than can be told apart."""
+        varying = self.varying(dimensions)
+        number = self._frame.groupby(varying, observed=True).ngroups if varying else 1
+        if number > most:
+            names = " and ".join(name.removeprefix("file.") for name in varying)
+            raise PlotError(f"{names} would make {number:,} series; at most {most} are drawn")
         return [Series(one.key, one.frame) for one in split(self._frame, dimensions, most)]
