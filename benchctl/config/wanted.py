@@ -107,7 +107,8 @@ def _as_asked(problem: Problem, wanted: Wanted) -> str | None:
     found = _PATH.fullmatch(problem.path)
     if not found or not (wanted.is_new or found["key"] in wanted.changes):
         return None
-    return f"{wanted.called(found['key'])}: {problem.text}" if found["key"] else problem.text
+    text = re.sub(r"(?<=^a plot needs )'(\w+)'$", lambda missing: wanted.called(missing[1]), problem.text)
+    return f"{wanted.called(found['key'])}: {text}" if found["key"] else text
 
 
 def _named(plots: list[Plot], names: Sequence[str], *, says_plots: bool) -> list[Plot]:

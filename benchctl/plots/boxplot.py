@@ -86,9 +86,8 @@ def _windows(job: Job) -> _Along:
 
 def _x_label(job: Job, group: str | None, along: _Along | None) -> str:
     if along is None:
-        return (
-            shown(group or ", ".join(name.removeprefix("file.") for name in job.groups)) if group or job.groups else ""
-        )
+        below = [group] if group else [name.removeprefix("file.") for name in job.groups]
+        return shown(*below) if below else ""
     begin = "the trial began" if job.rows.since_trial else "the first row"
     return f"time since {begin}, per {format_duration(along.window_s)}"
 

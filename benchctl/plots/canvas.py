@@ -171,7 +171,7 @@ def image(figure: Figure, job: Job) -> bytes:
     if any("collapsed to zero" in str(warning.message) for warning in told):
         width, height = figure.get_size_inches()
         raise PlotError(
-            f"{width:.3g} by {height:.3g} inches leave no room beside the texts; give more width or height, style: paper "
-            "or shorter names"
+            f"{width:.3g} by {height:.3g} inches leave no room beside the texts; "
+            "give more width or height, style: paper or shorter names"
         )
     return file.getvalue()
