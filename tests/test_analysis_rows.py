@@ -108,9 +108,9 @@ def test_too_many_series_are_refused_however_many_rows_there_are(local: Bench) -
     content = "time,latency,op,host\n" + "".join(f"{i},1,op{i % 10},h{i % 7}\n" for i in range(700))
     rows = rows_of(run_of(local, content))
     assert len(rows.split(["op", "file.host"], most=70)) == 70
-    with pytest.raises(PlotError, match=r"^op and file.host hold 70 combinations; at most 60 are drawn$"):
+    with pytest.raises(PlotError, match=r"^op and host would make 70 series; at most 60 are drawn$"):
         rows.split(["op", "file.host"])
-    with pytest.raises(PlotError, match=r"^run and op hold more than 9 combinations; at most 9 are drawn$"):
+    with pytest.raises(PlotError, match=r"^op would make 10 series; at most 9 are drawn$"):
         rows.split(["run", "op"], most=9)
 
 

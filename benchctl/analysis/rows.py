@@ -23,6 +23,7 @@ from benchctl.errors import PlotError
 
 LABELS = ("run", "case", "trial", "host")
 _MOST_COMBINATIONS = 1 << 20  # of strings, there or not
+_IN_ORDER = 1000  # series beyond are refused in whatever order they are
 
 
 class Rows:
@@ -99,15 +100,16 @@ class Rows:
         parts: dict[tuple[str, ...], list[_Part]] = {}
         for part in self.parts:
             parts.setdefault(tuple(part.labels[name] for name in dimensions if name in LABELS), []).append(part)
-        listed = " and ".join(dimensions)
-        if max([len(names) for names in strings.values()], default=0) > most or (
-            math.prod(len(names) for names in strings.values()) > _MOST_COMBINATIONS
-        ):
-            raise PlotError(f"{listed} hold more than {most} combinations; at most {most} are drawn")
+        if math.prod(len(names) for names in strings.values()) > _MOST_COMBINATIONS:
+            raise self._too_many(dimensions, f"more than {most}", most)
         found = [one for owner, its in parts.items() for one in self._series(owner, its, dimensions, strings)]
         if len(found) > most:
-            raise PlotError(f"{listed} hold {len(found):,} combinations; at most {most} are drawn")
+            raise self._too_many(dimensions, f"{len(found):,}", most)
         return found
+
+    def _too_many(self, dimensions: Sequence[str], number: str, most: int) -> PlotError:
+        names = " and ".join(_column(name) for name in self.varying(dimensions))
+        return PlotError(f"{names} would make {number} series; at most {most} are drawn")
 
     def _series(
         self,
@@ -180,8 +182,9 @@ class _Group:
         order: list[int] = []
         for chunk in self._combinations():
             more = np.bincount(chunk, minlength=self._size)
-            new = [(int(np.argmax(chunk == at)), at) for at in np.flatnonzero((more > 0) & (counts == 0)).tolist()]
-            order += [at for _, at in sorted(new)]
+            new = np.flatnonzero((more > 0) & (counts == 0)).tolist()
+            places = [int(np.argmax(chunk == at)) for at in new] if len(new) <= _IN_ORDER else new
+            order += [at for _, at in sorted(zip(places, new, strict=True))]
             counts += more
         self._series[order] = np.arange(len(order))
         return {self._key(at): int(counts[at]) for at in order}

@@ -79,7 +79,7 @@ def _with_suffix(path: str, suffix: str) -> str:
 def _new(draft: Draft, changes: Values) -> dict[str, Any]:
     """A plot that the config has not: of its only output with a data_schema, over its first timestamp, unless said."""
     outputs = {output["name"]: output for output in draft.outputs() if "name" in output and "data_schema" in output}
-    plot = dict(changes)
+    plot = {key: [value] if key in ("x", "y") and isinstance(value, str) else value for key, value in changes.items()}
     if "source" not in plot and len(outputs) == 1:
         plot["source"] = next(iter(outputs))
     if plot.get("type") == "time_series" and plot.get("source") in outputs:
@@ -107,7 +107,8 @@ def _as_asked(problem: Problem, wanted: Wanted) -> str | None:
     found = _PATH.fullmatch(problem.path)
     if not found or not (wanted.is_new or found["key"] in wanted.changes):
         return None
-    return f"{wanted.called(found['key'])}: {problem.text}" if found["key"] else problem.text
+    text = re.sub(r"(?<=^a plot needs )'(\w+)'$", lambda missing: wanted.called(missing[1]), problem.text)
+    return f"{wanted.called(found['key'])}: {text}" if found["key"] else text
 
 
 def _named(plots: list[Plot], names: Sequence[str], *, says_plots: bool) -> list[Plot]:

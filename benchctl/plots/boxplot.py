@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import floor
+from math import ceil, floor
 from statistics import median
 from typing import Any
 
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
 from benchctl.analysis.across import by_window
 from benchctl.analysis.aggregate import FAR, Box, box, reduce, round_up
@@ -22,14 +21,17 @@ from benchctl.units import format_duration
 
 MOST_BOXES, MOST_OWNERS, MOST_SERIES = 30, 10, 300
 TIMES = 15  # boxes along a time
+ROOM = 0.68  # of a picture's width for the names below
+LEAST_ROOM = 3  # a box alone is not wider than one of three
 
 
 @dataclass(frozen=True)
 class _Place:
-    """One box: what it is called below the axis, whose colour it has, and its values."""
+    """One box: what it is called below the axis, whose it is, by the number of its colour, and its values."""
 
     name: str
     owner: str
+    colour: int
     values: Any
 
 
@@ -84,26 +86,32 @@ def _windows(job: Job) -> _Along:
 
 def _x_label(job: Job, group: str | None, along: _Along | None) -> str:
     if along is None:
-        return shown(group) if group else ""
+        below = [group] if group else [name.removeprefix("file.") for name in job.groups]
+        return shown(*below) if below else ""
     begin = "the trial began" if job.rows.since_trial else "the first row"
     return f"time since {begin}, per {format_duration(along.window_s)}"
 
 
 def _places(job: Job, name: str, group: str | None, *, along: _Along | None, among: int) -> Iterator[_Place]:
-    """The boxes of one column. A string on x stands below the axis, all else that differs is told by colour."""
-    on_x = job.rows.dimension(group) if group else ""
+    """The boxes of one column. Run and case have a colour; groups stand below the axis, unless a time or an x does."""
     dimensions = list(dict.fromkeys(["run", "case", *job.groups]))
     ours = [d for at, d in enumerate(("run", "case")) if len({owner[at] for owner in job.owners}) > 1]
-    told = [d for d in dimensions if d in ours or (d in job.groups and d != on_x)]
+    others = [d for d in job.groups if d not in ours]
+    on_x = [] if along else [job.rows.dimension(group)] if group else others
+    told = [*ours, *(d for d in others if d not in on_x)]
+    owners: dict[tuple[str, ...], int] = {}
     for one in job.split(dimensions, MOST_SERIES):
         key = dict(zip(dimensions, one.key, strict=True))
-        below = [*([name] if among > 1 else []), *([key[on_x]] if on_x else [])]
-        owner = [key[d] for d in told]
+        below = [*([name] if among > 1 else []), *(key[d] for d in on_x)]
+        owner = [*(key[d] for d in told), *(below if along else [])]
+        colour = owners.setdefault(tuple(owner), len(owners))
+        if told == ours and ours and not (along and below):
+            colour = job.owners.index((key["run"], key["case"]))
         if along is None:
-            yield _Place(_name(below or owner or [name]), _name(owner), one.values(name))
+            yield _Place(_name(below or owner or [name]), _name(owner), colour, one.values(name))
             continue
         for number, values in by_window(one.elapsed_s, one.values(name), along.window_s):
-            yield _Place(along.name(number), _name([*owner, *below]), values)
+            yield _Place(along.name(number), _name(owner), colour, values)
 
 
 def _name(parts: Sequence[str]) -> str:
@@ -114,7 +122,7 @@ class _Panel:
     """One panel of boxes."""
 
     def __init__(self, job: Job, axes: Any, places: Sequence[_Place], along: _Along | None) -> None:
-        self._job, self._axes, self._places = job, axes, places
+        self._job, self._axes, self._places, self._is_time = job, axes, places, along is not None
         self._names = along.names if along else list(dict.fromkeys(place.name for place in places))
         self._owners = list(dict.fromkeys(place.owner for place in places))
         self._is_alone = self._names == self._owners  # then the name below tells what the colour would
@@ -124,14 +132,14 @@ class _Panel:
         self._width = 0.6 if self._is_alone else 0.72 / len(self._owners)
 
     def draw(self) -> list[Box]:
-        palette = colours(self._job.plot.palette, len(self._owners))
+        palette = colours(self._job.plot.palette, 1 + max(place.colour for place in self._places))
         boxes = []
         for place in self._places:
             owner = self._owners.index(place.owner)
             shift = 0.0 if self._is_alone else (owner - (len(self._owners) - 1) / 2) * self._width * 1.08
             at = self._names.index(place.name) + shift
             boxes.append(box(place.values))
-            self._box(boxes[-1], at, palette[owner])
+            self._box(boxes[-1], at, palette[place.colour])
             self._reduced(place, at)
         self._scale(boxes)
         self._finish(palette)
@@ -172,14 +180,21 @@ class _Panel:
 
     def _finish(self, palette: Sequence[Any]) -> None:
         axes, style = self._axes, self._job.style
-        room = axes.figure.get_figwidth() * 0.85 / len(self._names)
-        is_steep = max(width_in(name, style.small) for name in self._names) > room
-        axes.set_xticks(range(len(self._names)), self._names, **({"rotation": 30, "ha": "right"} if is_steep else {}))
-        axes.set_xlim(-0.6, len(self._names) - 0.4)
+        room = axes.figure.get_figwidth() * ROOM / len(self._names)
+        wide = max(width_in(f"{name} ", style.small) for name in self._names)
+        step = ceil(wide / room) if self._is_time else 1  # every time is as far from the next as any
+        turned = {"rotation": 30, "ha": "right"} if wide > room and not self._is_time else {}
+        axes.set_xticks(range(0, len(self._names), step), self._names[::step], **turned)
+        least = LEAST_ROOM if len(self._owners) == 1 else 1
+        middle, half = (len(self._names) - 1) / 2, max(len(self._names), least) / 2 + 0.1
+        axes.set_xlim(middle - half, middle + half)
         axes.grid(axis="x", visible=False)
         if len(self._owners) > 1 and not self._is_alone:
-            for owner, colour in zip(self._owners, palette, strict=True):
-                axes.add_patch(Patch(facecolor=(*colour, 0.6), edgecolor="0.25", label=owner, visible=False))
+            numbers = {place.owner: place.colour for place in self._places}
+            for owner, colour in ((owner, palette[numbers[owner]]) for owner in self._owners):
+                axes.scatter(
+                    [], [], s=style.small**2, marker="s", color=[(*colour, 0.6)], edgecolor="0.25", label=owner
+                )
 
 
 def _note(job: Job, boxes: Sequence[Box]) -> None:

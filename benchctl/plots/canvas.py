@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -162,7 +163,15 @@ def finish(job: Job, figure: Figure, axes: Sequence[Axes]) -> None:
 
 
 def image(figure: Figure, job: Job) -> bytes:
-    """The picture as a file, without the moment it was made at."""
+    """The picture as a file, without the moment it was made at. Raises PlotError where its texts leave no room."""
     file = io.BytesIO()
-    figure.savefig(file, format=job.plot.format, dpi=job.dpi, metadata=_METADATA[job.plot.format])
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        figure.savefig(file, format=job.plot.format, dpi=job.dpi, metadata=_METADATA[job.plot.format])
+    if any("collapsed to zero" in str(warning.message) for warning in told):
+        width, height = figure.get_size_inches()
+        raise PlotError(
+            f"{width:.3g} by {height:.3g} inches leave no room beside the texts; "
+            "give more width or height, style: paper or shorter names"
+        )
     return file.getvalue()

@@ -13,6 +13,7 @@ from benchctl.errors import PlotError
 from benchctl.plots.canvas import Job, finish, panels, scale_values
 
 MOST_LINES = 20
+STEPS = 500  # so few rows are a step each
 
 
 def draw(job: Job) -> Figure:
@@ -37,9 +38,14 @@ def draw(job: Job) -> Figure:
 
 
 def _line(job: Job, axes: Any, values: Any, style: dict[str, Any]) -> None:
+    if job.plot.type == "ecdf" and len(values) <= STEPS:  # a share holds until the next row
+        ordered = np.sort(np.asarray(values, dtype=np.float64))
+        shares = np.arange(len(values) + 1) / len(values) * 100
+        axes.step(np.concatenate([ordered[:1], ordered]), shares, where="post", **style)
+        return
     found = curve(values)
-    if job.plot.type == "ecdf":  # a share holds until the next row
-        axes.plot(found.values, found.shares * 100, **style, drawstyle="steps-post" if len(values) < 200 else "default")
+    if job.plot.type == "ecdf":
+        axes.plot(found.values, found.shares * 100, **style)
     else:  # up to the last row's own rank: beyond it, nothing is known
         known = found.shares <= 1 - 1 / max(len(values), 2)
         axes.plot(1 / (1 - found.shares[known]), found.values[known], **style)
@@ -57,7 +63,7 @@ def _axes(job: Job, axes: Any, name: str) -> None:
 def _percentile_axis(axes: Any, rows: int, width_in: float) -> None:
     """Each nine more takes as much room as the one before."""
     nines = int(np.log10(max(rows, 10)))
-    step = 2 if nines > width_in else 1  # five letters of a percentile need about an inch
+    step = 2 if nines * 0.5 > width_in else 1  # a percentile of some letters needs about half an inch
     shown = [1.0, 2.0, *(10.0**n for n in range(1, 1 + nines, step))]
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(FixedLocator(shown))

@@ -1,8 +1,9 @@
-"""Legends that cover no data: on the right where there is room, else above."""
+"""Legends that cover no data: on the right where there is room, else, and in the columns of a paper, above."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -26,16 +27,19 @@ def add_legends(figure: Figure, axes: Sequence[Any], style: Style, *, grows: boo
     wide += HANDLE_EM * style.small / 72
     tall = LINE_EM * style.small / 72
     room = figure.get_figheight() / len(axes) * 0.85
-    is_beside = wide < WIDEST * figure.get_figwidth() and all(len(labels) * tall < room for _, labels in entries)
+    is_beside = (
+        not style.is_printed
+        and wide < WIDEST * figure.get_figwidth()
+        and all(len(labels) * tall < room for _, labels in entries)
+    )
     for each, (handles, labels) in zip(axes, entries, strict=True):
         if not labels:
             continue
         if is_beside:
             each.legend(handles, labels, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, borderaxespad=0)
             continue
-        columns = max(1, int(figure.get_figwidth() * 0.85 / wide))
-        rows = -(-len(labels) // columns)
-        _above(each, handles, labels, columns=columns)
+        rows = ceil(len(labels) / max(1, int(figure.get_figwidth() * 0.85 / wide)))
+        _above(each, handles, labels, columns=ceil(len(labels) / rows))
         if grows:
             figure.set_figheight(figure.get_figheight() + rows * tall)
 

@@ -36,9 +36,7 @@ def aimed(plots: Sequence[Plot], to: str | Path | None, *, format_given: bool) -
         raise UsageError(f"{path}: pictures are png, svg or pdf, not {suffix}")
     if len(plots) != 1:
         names = ", ".join(plot.name for plot in plots)
-        raise UsageError(
-            f"{path} is one file, but there are {len(plots)} plots ({names}); name a directory, or one plot"
-        )
+        raise UsageError(f"{path} is one file, but the plots are {len(plots)}: {names}; name a directory, or one plot")
     if format_given and plots[0].format != suffix:
         raise UsageError(f"{path} ends in .{suffix}, but the format is to be {plots[0].format}; change one")
     return [replace(plots[0], format=cast(Any, suffix))], Target(path.parent, path.name)

@@ -58,18 +58,20 @@ def shade(axes: Sequence[Any], stages: Sequence[Bound], style: Style, *, scale_s
     scale_s: seconds in a unit of the axis; zero: where on it the trial began. The axes' limits stay.
     """
     low, high = axes[0].get_xlim()
-    seen = [(s.name, zero + s.begin_s / scale_s, zero + s.end_s / scale_s) for s in stages]
-    seen = [(name, max(begin, low), min(end, high)) for name, begin, end in seen if end > low and begin < high]
-    if not any(low < edge < high for _, begin, end in seen for edge in (begin, end)):
+    placed = [(zero + bound.begin_s / scale_s, zero + bound.end_s / scale_s) for bound in stages]
+    if not any(low < edge < high for bound in placed for edge in bound):
         return
     across = axes[0].figure.get_figwidth() * 0.75
-    for number, (name, begin, end) in enumerate(seen):
+    for number, (name, (begin, end)) in enumerate(zip([bound.name for bound in stages], placed, strict=True)):
+        left, right = max(begin, low), min(end, high)
+        if left >= right:
+            continue
         for each in axes:
-            each.axvspan(begin, end, color="0.94" if number % 2 == 0 else "0.975", linewidth=0, zorder=0)
+            each.axvspan(left, right, color="0.94" if number % 2 == 0 else "0.975", linewidth=0, zorder=0)
         text = shown(name, longest=24)
-        if width_in(text, style.small) < (end - begin) / (high - low) * across:
+        if width_in(text, style.small) < (right - left) / (high - low) * across:
             axes[0].text(
-                *((begin + end) / 2, 1.01, text),
+                *((left + right) / 2, 1.01, text),
                 transform=axes[0].get_xaxis_transform(),
                 ha="center",
                 va="bottom",

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.dates import MINUTELY, SECONDLY, AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from benchctl.analysis.across import mean_of
@@ -27,7 +27,8 @@ DAY_S = 86_400.0
 COUNTED = {"count": "rows per window", "rate": "rows per second"}
 MOST_POINTS = 20_000
 MOST_LINES, MOST_TRIALS = 60, 1000
-MARKED = 60  # so few points are worth a mark each
+MARKED, FEW_LINES = 60, 10  # so few points of so few lines are worth a mark each
+FEWEST_WHOLE = 5  # windows, of which the first and the last can be spared
 GAP = 1.5  # windows without rows break the line
 
 
@@ -41,7 +42,7 @@ def draw(job: Job) -> Figure:
     names = job.plot.y[:1] if how in COUNTING else job.plot.y  # rows are the same, whichever column is looked at
     by_unit = job.by_unit(names)
     figure, axes = panels(job, len(by_unit))
-    pen = _Pen(job, how, window_s)
+    pen = _Pen(job, how, window_s, lines=len(found))
     for each, columns in zip(axes, by_unit, strict=True):
         pen.draw(each, found, columns)
         each.set_ylabel(COUNTED.get(how) or job.unit_label(columns))
@@ -79,23 +80,26 @@ def _lines(job: Job) -> list[_Line]:
         key = dict(zip(dimensions, one.key, strict=False))
         found.setdefault(one.key[:-1], _Line(key, [])).trials.append(one)
     if len(found) > MOST_LINES:
-        raise PlotError(f"{' and '.join(dimensions)} make {len(found):,} lines; at most {MOST_LINES} are drawn")
+        names = " and ".join(job.rows.varying(dimensions))
+        raise PlotError(f"{names} would make {len(found):,} lines; at most {MOST_LINES} are drawn")
     return list(found.values())
 
 
 class _Pen:
     """Draws lines into panels, and knows what was seen on the way."""
 
-    def __init__(self, job: Job, how: str, window_s: float) -> None:
+    def __init__(self, job: Job, how: str, window_s: float, *, lines: int) -> None:
         self._job, self._how, self._window_s = job, how, window_s
         self._is_clock = job.plot.time_axis == "clock"
         span_s = job.rows.span_s
         self._scale_s, self._unit = next((by, unit) for limit, by, unit in SCALES if span_s <= limit)
         if self._is_clock:
             self._scale_s = DAY_S
-        self._is_marked = span_s / window_s <= MARKED
+        self._is_marked = span_s / window_s <= MARKED and lines <= FEW_LINES
+        self._width = job.style.line * (1 if lines <= FEW_LINES else 0.7)
         self._needed = rows_needed(how)
         self._small = self._all = self._trials = 0
+        self._is_cut = False
         self._drawn: list[Any] = []
 
     def draw(self, axes: Any, lines: Sequence[_Line], columns: Sequence[str]) -> None:
@@ -114,10 +118,10 @@ class _Pen:
             axes.set_ylim(bottom=0)
 
     def _line(self, axes: Any, line: _Line, name: str, *, label: str, look: Look) -> None:
-        found = [windows(one.elapsed_s, one.values(name), self._how, self._window_s) for one in line.trials]
+        found = [self._windows(one, name) for one in line.trials]
         if name == self._job.plot.y[0]:  # the windows of the others are the same
             self._count(found)
-        width = self._job.style.line
+        width = self._width
         if self._is_clock or len(found) == 1:
             for trial, one in zip(line.trials, found, strict=True):
                 self._points(axes, one, look, width=width, label=label, zero=self._zero(line, trial))
@@ -126,6 +130,14 @@ class _Pen:
         for one in found:
             self._points(axes, one, look, width=width * 0.5, alpha=0.35, is_marked=False)
         self._points(axes, mean_of(found, self._window_s), look, width=width * 1.2, label=label, is_marked=False)
+
+    def _windows(self, one: Series, name: str) -> Windows:
+        """Windows of a series. Rows are counted in whole windows only: the first and the last are covered in part."""
+        found = windows(one.elapsed_s, one.values(name), self._how, self._window_s)
+        if self._how not in COUNTING or len(found.counts) < FEWEST_WHOLE:
+            return found
+        self._is_cut = True
+        return Windows(found.middles[1:-1], found.values[1:-1], found.counts[1:-1])
 
     def _zero(self, line: _Line, trial: Series) -> float:
         """Where on the axis the trial began."""
@@ -179,7 +191,7 @@ class _Pen:
         axes[0].set_xlim(axes[0].get_xlim())
         job = self._job
         zero = min(job.zeros.values(), default=0.0) / DAY_S if self._is_clock else 0.0
-        if job.rows.since_trial and job.stages:
+        if job.rows.since_trial and not (self._is_clock and len(job.zeros) > 1):
             shade(axes, job.stages, job.style, scale_s=self._scale_s, zero=zero)
         if self._is_clock:
             _clock(axes[-1])
@@ -189,6 +201,8 @@ class _Pen:
 
     def note(self) -> None:
         """Of how many trials a mean is, and how many percentiles are little more than the largest of a few rows."""
+        if self._is_cut:
+            self._job.notes.append("without the first and the last window, which are covered in part")
         if self._trials:
             text = f"thick: mean of {self._trials} trials, where half of them have rows; thin: each trial"
             self._job.notes.append(text)
@@ -201,6 +215,7 @@ class _Pen:
 def _clock(axes: Any) -> None:
     """Time of day, with the day in the label."""
     locator: Any = AutoDateLocator(tz=UTC, minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
+    locator.intervald |= {MINUTELY: [1, 2, 5, 10, 15, 30], SECONDLY: [1, 2, 5, 10, 15, 30]}
     shape: Any = ConciseDateFormatter(locator, tz=UTC, show_offset=False)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(shape)
