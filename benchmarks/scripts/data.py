@@ -1,8 +1,8 @@
 """Usage: data.py FOLDER ROUNDS ROWS MANY. Writes FOLDER/times.csv: subject, round, seconds.
 
-A CSV file of ROWS rows is checked, read as a frame, aggregated and drawn, in turns with what pandas and DuckDB do to it,
-all in one process. Beside it FOLDER/memory.csv: the largest memory, in KiB, of a process that checks, and of one that
-draws every kind of plot, for ROWS and MANY rows. The files take 5 GB for 50 million rows, and go when it is done.
+A CSV file of ROWS rows is checked, read as a frame, aggregated and drawn, in turns with what pandas and DuckDB do to
+it, all in one process. Beside it FOLDER/memory.csv: the largest memory, in KiB, of a process that checks, and of one
+that draws every kind of plot, for ROWS and MANY rows. The files take 5 GB for 50 million rows, and go at the end.
 """
 
 from __future__ import annotations
