@@ -97,7 +97,8 @@ def test_a_check_leaves_the_columns_for_whoever_reads_them(tmp_path: Path, parse
     assert (len(read(tmp_path)["op"]), parsed) == (3_000, [])
 
 
-def test_a_small_output_is_not_cached(tmp_path: Path, parsed: list[str]) -> None:
+def test_a_small_output_is_not_cached(tmp_path: Path, parsed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(spool.Room, "open")  # nothing is written anywhere
     file(tmp_path, HEAD + lines(10))
     assert read(tmp_path) == read(tmp_path)
     assert (kept(tmp_path), parsed, (tmp_path / ".cache").exists()) == ([], ["lat.csv"] * 2, False)
@@ -206,10 +207,11 @@ def test_several_files_are_one_table(tmp_path: Path, parsed: list[str]) -> None:
     assert (read(tmp_path, LAYOUT, "a.csv", "b.csv"), parsed) == (first, ["a.csv", "b.csv"])
 
 
+@pytest.mark.parametrize(("limit", "most"), [("MOST_STRINGS", 3), ("MOST_LETTERS", 14)])
 def test_a_column_of_too_many_strings_is_left_out(
-    tmp_path: Path, parsed: list[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, parsed: list[str], monkeypatch: pytest.MonkeyPatch, limit: str, most: int
 ) -> None:
-    monkeypatch.setattr(columns, "MOST_STRINGS", 3)
+    monkeypatch.setattr(columns, limit, most)
     file(tmp_path, HEAD + lines())
     for _ in range(2):
         found = Reading(tmp_path, "lat.csv", [tmp_path / "lat.csv"], LAYOUT).columns(["op", "latency"])

@@ -55,14 +55,14 @@ class Cache:
 
     def keep(self, collected: Collecting, *, has_undeclared: bool) -> None:
         """Keep what was collected in a `new_folder`, where there is room for it. has_undeclared: columns left out."""
-        files = {name: spool for name, spool in collected.spools.items() if spool.save()}
+        is_saved = collected.room.folder is not None and all(spool.save() for spool in collected.spools.values())
         folder = collected.room.folder
-        if folder is None or len(files) < len(collected.spools):
+        if folder is None or not is_saved:
             return self.discard(collected)
         about = {
             "rows": collected.rows,
             "has_undeclared": has_undeclared,
-            "files": {name: [spool.name, spool.crc] for name, spool in files.items()},
+            "files": {name: [spool.name, spool.crc] for name, spool in collected.spools.items()},
             "categories": collected.categories,
         }
         try:

@@ -13,7 +13,8 @@ from benchctl.analysis.spool import Room, Spool
 from benchctl.config.model import Column
 
 KINDS = {"timestamp": "<i8", "integer": "<i8", "float": "<f8", "string": "<i4"}  # ns since the epoch; codes of strings
-MOST_STRINGS = 100_000  # a column of more different ones is not kept by column
+MOST_STRINGS = 100_000  # a column of more different ones is left out,
+MOST_LETTERS = 16 << 20  # and one in which they are longer than that together
 
 
 class Stored(Protocol):
@@ -62,7 +63,7 @@ class Collecting:
 
     def __init__(self, columns: Sequence[Column], folder: Path | None = None) -> None:
         self.folder, self.room = folder, Room(folder)
-        self.rows = 0
+        self.rows = self._letters = 0
         self.spools = {
             column.name: Spool(KINDS[column.type], self.room, f"{at}.npy") for at, column in enumerate(columns)
         }
@@ -82,8 +83,9 @@ class Collecting:
     def _coded(self, name: str, strings: Any) -> Any:
         """A block's categorical in the codes of the whole; None when there are too many."""
         known = self._codes[name]
+        self._letters += sum(len(text) for text in strings.categories if text not in known)
         places = np.array([known.setdefault(text, len(known)) for text in strings.categories], np.int32)
-        return places[strings.codes] if len(known) <= MOST_STRINGS else None
+        return places[strings.codes] if len(known) <= MOST_STRINGS and self._letters <= MOST_LETTERS else None
 
     @property
     def categories(self) -> dict[str, list[str]]:

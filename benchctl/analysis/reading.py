@@ -43,4 +43,4 @@ class Reading:
             self._cache.discard(collected)
             raise
         self._cache.keep(collected, has_undeclared=has_undeclared)
-        return collected.columns()
+        return self._cache.load((), self._parsed) or collected.columns()  # which would keep its files open

@@ -15,7 +15,7 @@ import numpy as np
 
 from benchctl.analysis.aggregate import reduce
 from benchctl.analysis.agreement import agreed
-from benchctl.analysis.columns import MOST_STRINGS, Columns
+from benchctl.analysis.columns import Columns
 from benchctl.analysis.frames import OURS, Source, called_in, elapsed_from
 from benchctl.analysis.numbers import Numbers, chained
 from benchctl.analysis.partition import partition
@@ -149,7 +149,7 @@ class _Part:
             return [self.labels[dimension]]
         name = _column(dimension)
         if name not in self.columns:
-            raise PlotError(f"column {name!r} holds more than {MOST_STRINGS:,} different values")
+            raise PlotError(f"column {name!r} holds too many different values to tell rows apart by")
         return self.columns.categories[name]
 
     def codes(self, dimension: str, names: Mapping[str, int]) -> Iterator[Any]:
