@@ -129,7 +129,7 @@ def _plot_task(benchmark: Benchmark) -> BenchmarkTask:
         with _ending_inv():
             records = [benchctl.find(one, results=benchctl.results_directory(benchmark)) for one in run.split(",")]
             keys = given_keys(given | {"source": given["output"]})
-            drawn = benchctl.plot(records, name, to=out or None, config=benchmark.path, called=called, **keys)
+            drawn = benchctl.plot(records, name, to=out or None, config=benchmark.path, called=_flag, **keys)
         for one in drawn:
             print(one.path or f"{one.name}: not drawn: {one.reason}")
         if any(one.status != "drawn" for one in drawn):
@@ -145,6 +145,11 @@ def _plot_task(benchmark: Benchmark) -> BenchmarkTask:
     _take(plot, ["context"], {"run": "latest", "name": [], "out": "", **dict.fromkeys(keys, "")})
     texts = {name: option.text for name, option in keys.items()}
     return BenchmarkTask(plot, name="plot", iterable=repeatable, help=options | texts)
+
+
+def _flag(key: str) -> str:
+    """What a key of a plot is called here: Invoke has options of one letter with one dash only."""
+    return f"-{key}" if len(key) == 1 else called(key)
 
 
 def _take(task: Callable[..., None], first: Sequence[str], options: Mapping[str, Any]) -> None:

@@ -173,6 +173,14 @@ def test_each_trial_is_a_thin_line_and_their_mean_a_thick_one(local: Bench) -> N
     assert not list(record.path.glob("trials/*/plots"))
 
 
+def test_timestamps_of_another_day_are_shown_by_their_own_clock(local: Bench) -> None:
+    plot = {"name": "t", "type": "time_series", "x": ["op", "time"], "y": "latency", "time_axis": "clock"}
+    record = run(local, rows(300), [{**plot, "format": "svg"}])
+    assert record.trials[0].plots[0].reason is None
+    picture = (record.path / "plots/t.svg").read_text()
+    assert "<!-- UTC, 2025-11-23 -->" in picture
+
+
 def test_a_path_that_names_the_trial_makes_a_picture_of_each(local: Bench) -> None:
     plot = {"name": "t", "type": "ecdf", "y": "latency", "export_path": "plots/{{case}}-{{trial}}.svg"}
     record = with_trials(run(local, rows(9), [plot]), cases=["wal", "off"], trials=1)

@@ -51,16 +51,16 @@ class _Along:
         return format_duration(round(number * self.window_s, 9))
 
 
-def draw(job: Job, time: str | None, group: str | None) -> Figure:
+def draw(job: Job, group: str | None) -> Figure:
     """A panel for each unit among the y's.
 
-    time: the timestamp on x that makes a box per window; group: the string there that makes one per value.
+    A timestamp on x makes a box per window of time. group: the string there, which makes one per value.
     """
     if not job.rows.count:
         raise PlotError("there are no rows to draw")
     by_unit = job.by_unit(job.plot.y)
     figure, axes = panels(job, len(by_unit), shares_x=False)
-    along = _windows(job) if time else None
+    along = _windows(job) if job.stamp else None
     boxes: list[Box] = []
     for each, names in zip(axes, by_unit, strict=True):
         places = [place for name in names for place in _places(job, name, group, along=along, among=len(names))]
@@ -203,4 +203,4 @@ def _note(job: Job, boxes: Sequence[Box]) -> None:
         job.notes.append(f"{seen:,} of the {beyond:,} rows beyond are shown")
     if few := job.settings.pop("few", 0):
         how, needed = job.plot.aggregation, rows_needed(job.plot.aggregation)
-        job.cautions.append(f"{how} of {few:,} of the {len(boxes):,} boxes is of fewer than {needed} rows")
+        job.warn(f"{how} of {few:,} of the {len(boxes):,} boxes is of fewer than {needed} rows")

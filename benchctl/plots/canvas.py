@@ -36,6 +36,7 @@ class Job:
 
     owners: each run and case that the picture is of, in order, which has its colour by that. stages: when those were
     that may be shown behind the data. zeros: by run, case and trial, when its time began, as seconds since 1970.
+    stamp: the timestamp on x, if there is one.
     settings collects what was chosen, notes what the picture is of, cautions what nobody may miss who reads it.
     """
 
@@ -45,6 +46,7 @@ class Job:
     owners: Sequence[tuple[str, str]] = ()
     stages: Sequence[Bound] = ()
     zeros: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
+    stamp: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     cautions: list[str] = field(default_factory=list)
@@ -78,7 +80,7 @@ class Job:
         found = self.rows.split(dimensions, most)
         order = [list(dict.fromkeys(one.key[at] for one in found)) for at in range(len(dimensions))]
         for at, name in enumerate(dimensions):
-            if name in self.groups and name != "host":
+            if name in self.groups and name not in ("run", "case", "host"):
                 order[at].sort(key=natural)
         return sorted(found, key=lambda one: [names.index(part) for names, part in zip(order, one.key, strict=True)])
 
@@ -89,20 +91,32 @@ class Job:
         """
         ours = [name for at, name in enumerate(("run", "case")) if len({owner[at] for owner in self.owners}) > 1]
         others = [name for name in keys[0] if name not in ("run", "case") and len({key[name] for key in keys}) > 1]
-        rest = others if ours else others[1:]
-        if len({tuple(key[name] for name in rest) for key in keys}) > len(DASHES):
-            self.cautions.append(f"lines of one colour differ in {' and '.join(rest)}")
-            rest, others = [], [name for name in others if name not in rest]
-        values = [] if ours else list(dict.fromkeys(key[others[0]] for key in keys)) if others else [""]
-        numbers = [
-            self.owners.index((key["run"], key["case"])) if ours else values.index(key[others[0]] if others else "")
-            for key in keys
-        ]
-        found = looks(
-            [(n, tuple(key[name] for name in rest)) for n, key in zip(numbers, keys, strict=True)], self.plot.palette
-        )
-        labels = [shown(*(key[name] for name in (*ours, *others))) if (*ours, *others) else "" for key in keys]
-        return list(zip(labels, found, strict=True))
+        by_colour, by_dash = (ours, others) if ours else (others[:1], others[1:])
+        by_dash = self._tellable(by_dash, keys)
+        colours = self.owners if ours else list(dict.fromkeys(_parts(key, by_colour) for key in keys))
+        numbers = [colours.index(_parts(key, ("run", "case") if ours else by_colour)) for key in keys]
+        dashes = [_parts(key, by_dash) for key in keys]
+        names = [_parts(key, (*by_colour, *by_dash)) for key in keys]
+        found = looks(list(zip(numbers, dashes, strict=True)), self.plot.palette)
+        return [(shown(*parts) if parts else "", look) for parts, look in zip(names, found, strict=True)]
+
+    def _tellable(self, dimensions: Sequence[str], keys: Sequence[Mapping[str, str]]) -> list[str]:
+        """Those of some dimensions that there are dashes enough for; the one with the most names is left out first."""
+        left = list(dimensions)
+        while len({_parts(key, left) for key in keys}) > len(DASHES):
+            left.remove(max(left, key=lambda name: len({key[name] for key in keys})))
+        if out := [name.removeprefix("file.") for name in dimensions if name not in left]:
+            self.warn(f"lines of one look differ in {' and '.join(out)}")
+        return left
+
+    def warn(self, text: str) -> None:
+        """A caution, which panels may share."""
+        if text not in self.cautions:
+            self.cautions.append(text)
+
+
+def _parts(key: Mapping[str, str], dimensions: Sequence[str]) -> tuple[str, ...]:
+    return tuple(key[name] for name in dimensions)
 
 
 def panels(job: Job, number: int, *, shares_x: bool = True) -> tuple[Figure, list[Axes]]:
@@ -129,7 +143,7 @@ def scale_values(job: Job, axes: Axes, which: Literal["x", "y"], values: tuple[f
     low, median, high = values
     is_log = job.plot.scale == "log" or (job.plot.scale == "auto" and wants_log(low, median, high))
     if is_log and low <= 0:
-        job.cautions.append("not on a log scale, as there are values of 0 or below")
+        job.warn("not on a log scale, as there are values of 0 or below")
         is_log = False
     if is_log:
         log_axis(axes, which)
@@ -155,7 +169,7 @@ def finish(job: Job, figure: Figure, axes: Sequence[Axes]) -> None:
         figure.suptitle(wrapped(shown(title, longest=200), width, style.title), fontweight="bold")
     add_legends(figure, axes, style, grows=job.plot.height_in is None)
     if gaps := missing_glyphs(figure):
-        job.cautions.append(f"the font has no {listed_gaps(gaps)}, drawn as boxes")
+        job.warn(f"the font has no {listed_gaps(gaps)}, drawn as boxes")
     notes = "; ".join(job.cautions if style.is_printed else [*job.notes, *job.cautions])
     if notes:
         text = wrapped(notes, width, style.small * 0.9, most=6)

@@ -69,7 +69,7 @@ def _panel(job: Job, axes: Any, name: str, shown: list[_Shown]) -> None:
     job.settings.setdefault("bins", {})[name] = {"edges": [float(edge) for edge in bins.edges], "log": bins.is_log}
     if above:
         largest = max(float(one.values.max()) for one in shown)
-        job.cautions.append(f"{above:,} rows above {bins.edges[-1]:.4g}, up to {largest:.4g}, not shown")
+        job.warn(f"{above:,} rows above {bins.edges[-1]:.4g}, up to {largest:.4g}, not shown")
 
 
 def _bins(job: Job, shown: list[_Shown]) -> Bins:
@@ -82,7 +82,7 @@ def _bins(job: Job, shown: list[_Shown]) -> Bins:
     if job.plot.scale == "linear":
         return Bins(np.linspace(low, high, number), is_log=False)
     if low <= 0 or low == high:
-        job.cautions.append("not on a log scale, as there are values of 0 or below, or only one")
+        job.warn("not on a log scale, as there are values of 0 or below, or only one")
         return bins
     return Bins(np.geomspace(low, high, number), is_log=True)
 

@@ -141,15 +141,14 @@ def _job(plot: Plot, found: Sequence[Source], columns: Sequence[Columns]) -> Job
             if (began := s.trial.started or s.run.started)
         },
         cautions=list(rows.notes),
+        stamp=next((name for name in plot.x if types[name] == "timestamp"), ""),
     )
 
 
 def _owners(found: Sequence[Source], names: Mapping[str, str]) -> list[tuple[str, str]]:
     """Every run and case, also those that kept no rows: a run has one colour in all pictures of the same runs."""
     runs = {source.run.uid: source.run for source in found}
-    cases = {source.trial.case or "" for source in found}
-    pairs = [(names[uid], trial.case or "") for uid, run in runs.items() for trial in run.trials]
-    return [pair for pair in dict.fromkeys(pairs) if pair[1] in cases]
+    return list(dict.fromkeys((names[uid], trial.case or "") for uid, run in runs.items() for trial in run.trials))
 
 
 def _types(found: Sequence[Source]) -> dict[str, str]:
@@ -164,8 +163,7 @@ def _draw(job: Job, found: Sequence[Source]) -> Any:
     if job.plot.type in ("ecdf", "percentiles"):
         return curves.draw(job)
     types = _types(found)
-    on_x = {kind: next((name for name in job.plot.x if types[name] == kind), None) for kind in ("timestamp", "string")}
-    return boxplot.draw(job, on_x["timestamp"], on_x["string"])
+    return boxplot.draw(job, next((name for name in job.plot.x if types[name] == "string"), None))
 
 
 def _sidecar(job: Job, found: Sequence[Source]) -> str:

@@ -145,7 +145,7 @@ class _Pen:
             return 0.0
         if self._job.rows.since_trial:
             return self._job.zeros[line.key["run"], line.key["case"], trial.key[-1]] / DAY_S
-        moment, elapsed = trial.first_moment_s(self._job.plot.x[0])
+        moment, elapsed = trial.first_moment_s(self._job.stamp)
         return (moment - elapsed) / DAY_S
 
     def _count(self, found: Sequence[Windows]) -> None:
@@ -209,7 +209,7 @@ class _Pen:
         if self._small:
             hollow = " (hollow)" if self._is_marked and not self._trials else ""
             text = f"{self._small:,} of {self._all:,} windows hold fewer than {self._needed} rows{hollow}"
-            self._job.cautions.append(text)
+            self._job.warn(text)
 
 
 def _clock(axes: Any) -> None:
