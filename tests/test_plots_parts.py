@@ -6,13 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import seaborn as sns
 
 from benchctl.analysis.across import by_window, mean_of
-from benchctl.analysis.aggregate import windows
 from benchctl.analysis.rows import Rows
+from benchctl.analysis.windows import windows
 from benchctl.config.model import Plot
 from benchctl.config.picture import PALETTES, parse_length
 from benchctl.plots.canvas import Job
@@ -32,7 +31,7 @@ def test_windows_hold_every_value_once_in_the_order_of_time(number: int) -> None
     found = by_window(elapsed, values, 2.0)
     windows_of = np.floor(elapsed / 2)
     assert [at for at, _ in found] == sorted(set(windows_of.astype(int).tolist()))
-    assert [sorted(part) for _, part in found] == [sorted(values[windows_of == at]) for at, _ in found]
+    assert [np.sort(part).tolist() for _, part in found] == [sorted(values[windows_of == at]) for at, _ in found]
 
 
 def test_the_mean_of_trials_counts_each_the_same_and_stops_where_most_have_ended() -> None:
@@ -119,7 +118,7 @@ def test_lengths_are_inches(text: str, inches: float | None) -> None:
 
 
 def job(owners: list[tuple[str, str]]) -> Job:
-    return Job(Plot("p", "o", "ecdf"), Rows(pd.DataFrame({"run": pd.Categorical([])})), owners=owners)
+    return Job(Plot("p", "o", "ecdf"), Rows((), (), None), owners=owners)
 
 
 def told(made: Job, *keys: dict[str, str]) -> list[tuple[str, Any, Any]]:

@@ -56,7 +56,7 @@ def check(output: Output, record: OutputRecord, folder: Path) -> DataRecord:
         rows=rows,
         bad_rows=bad_rows,
         problems=(*broken, *problems[: MOST_PROBLEMS - len(broken)], *too_few),
-        remarks=(*remarks, *summaries.doubts()),
+        remarks=(*remarks, *(f"output {output.name!r}: {doubt}" for doubt in summaries.doubts())),
         status=_status(output, bad_rows=bad_rows, is_broken=bool(broken or too_few)),
         reason="; ".join(_reasons(rows, bad_rows, broken=broken, problems=problems) + too_few) or None,
         columns=summaries.records(collected.columns()),

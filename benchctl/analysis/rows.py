@@ -39,7 +39,7 @@ class Rows:
         self.count = sum(part.columns.rows for part in self.parts)
         self.units, self.notes = self.shared.units, self.shared.notes
         self.since_trial = all(part.since == "trial" for part in self.parts)
-        self._declared = {column.name for column in found[0].schema.columns}
+        self._declared = {column.name for source in found[:1] for column in source.schema.columns}
         self._values: dict[str, Numbers] = {}
 
     def dimension(self, name: str) -> str:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from benchctl.analysis.cells import doubt_of_unit
+from benchctl.analysis.cells import doubt_of_times
 from benchctl.analysis.columns import Columns
 from benchctl.analysis.numbers import Moments, Numbers, Sample
 from benchctl.analysis.ranks import percentiles
@@ -49,9 +49,9 @@ class Summaries:
         self._ends[name] = min(low, before[0]), max(high, before[1])
 
     def doubts(self) -> list[str]:
-        """What to ask about timestamps that would make sense in another unit only."""
+        """What to ask about timestamps that can hardly be right."""
         stamps = [(column, self._ends[column.name]) for column in self._columns if column.name in self._ends]
-        return [doubt for column, ends in stamps if (doubt := doubt_of_unit(column, *ends))]
+        return [doubt for column, ends in stamps if (doubt := doubt_of_times(column, *ends))]
 
     def records(self, columns: Columns) -> dict[str, ColumnRecord]:
         """By column. columns: the same rows."""

@@ -119,6 +119,7 @@ class _Reader:
 
     def __init__(self, layout: Layout, header: Header) -> None:
         self._layout = layout
+        self._header = header.names
         self._names = [f"{i}" for i in range(len(header.names))]  # by position: names may repeat
         self._declared = {self._names[at]: column for at, column in zip(header.positions, layout.columns, strict=True)}
         self._extras = {
@@ -157,7 +158,7 @@ class _Reader:
             raise NotAllFit
         values = {column.name: convert(frame[name], column) for name, column in self._declared.items()}
         extras = {given: frame[name].array for name, given in self._extras.items()}
-        return Block({**extras, **values}, rows=len(frame), lines=lines)
+        return Block({**extras, **values}, rows=len(frame), lines=_line_count(data) if b'"' in data else lines)
 
     def _frame(self, data: bytes, wanted: Sequence[str], strings: dict[str, str]) -> pd.DataFrame:
         """wanted: some of the columns; none for all, as with some pandas takes rows that are too long."""
@@ -203,7 +204,7 @@ class _Reader:
         """Cell by cell: the good rows, and a sentence for each bad one."""
         good: list[list[Any]] = []
         extras: list[list[str]] = []
-        block = Block({}, rows=0, lines=data.count(b"\n") or data.count(b"\r"))
+        block = Block({}, rows=0, lines=_line_count(data))
         last: tuple[int, str] | None = None
         for line, cells, is_open in text_rows(data, self._layout.delimiter):
             last = None
@@ -226,13 +227,15 @@ class _Reader:
         if is_open:
             raise ValueError("a quote is opened and never closed")
         if len(cells) != len(self._names):
-            raise ValueError(f"there are {len(cells)} cells; the header has {len(self._names)}")
+            there = "is 1 cell" if len(cells) == 1 else f"are {len(cells)} cells"
+            raise ValueError(f"there {there}; the header has {len(self._names)}")
         row = []
         for name, column in self._declared.items():
             try:
                 row.append(parse(cells[int(name)], column))
             except ValueError as error:
-                raise ValueError(f"{column.name}: {error}") from error
+                is_header = tuple(cell.strip("\ufeff \t") for cell in cells) == self._header
+                raise ValueError("it is the header again" if is_header else f"{column.name}: {error}") from error
         return row
 
     def _columns(self, rows: list[list[Any]]) -> dict[str, Any]:
@@ -240,7 +243,7 @@ class _Reader:
         for i, column in enumerate(self._declared.values()):
             cells = [row[i] for row in rows]
             if column.type == "string":
-                found[column.name] = pd.Categorical(cells, categories=sorted(set(cells)))
+                found[column.name] = pd.Categorical(cells, categories=pd.Index(sorted(set(cells)), dtype="str"))
             else:
                 found[column.name] = np.array(cells, np.float64 if column.type == "float" else np.int64)
         return found
@@ -267,6 +270,11 @@ def _parsed(data: bytes, **options: Any) -> pd.DataFrame:
 
 def _holds_text(series: pd.Series[Any]) -> bool:
     return isinstance(series.cat.categories.dtype, pd.StringDtype)
+
+
+def _line_count(data: bytes) -> int:
+    """However they end: LF, CRLF or CR."""
+    return data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
 
 
 def _pieces(data: bytes) -> Iterator[bytes]:

@@ -16,14 +16,11 @@ _READ_BYTES = 1 << 17
 _BUFFERED_BYTES = 1 << 20
 
 
-class Damaged(Exception):
-    """What is no zstd, or only a part of it."""
-
-
 def opened_zstd(raw: BinaryIO, name: str) -> BinaryIO:
     """The plain bytes of a stream of one or more frames.
 
-    Raises DataError where nothing is installed that can read them; reading raises Damaged.
+    Raises DataError where nothing is installed that can read them. Reading raises it for damage, and EOFError where the
+    stream ends too early.
     """
     decompressor = _decompressor()
     if decompressor is None:
@@ -31,7 +28,7 @@ def opened_zstd(raw: BinaryIO, name: str) -> BinaryIO:
             f"{name}: it is compressed with zstd, which needs Python 3.14 or the zstandard package: "
             "pip install 'benchctl[zstd]'; or write it plain or as gzip"
         )
-    return io.BufferedReader(_Frames(raw, decompressor), _BUFFERED_BYTES)
+    return io.BufferedReader(_Frames(raw, decompressor, name), _BUFFERED_BYTES)
 
 
 def _decompressor() -> Any:
@@ -50,8 +47,8 @@ def _decompressor() -> Any:
 class _Frames(io.RawIOBase):
     """Frame after frame of a stream, as one."""
 
-    def __init__(self, raw: BinaryIO, decompressor: Any) -> None:
-        self._raw, self._decompressor = raw, decompressor
+    def __init__(self, raw: BinaryIO, decompressor: Any, name: str) -> None:
+        self._raw, self._decompressor, self._file_name = raw, decompressor, name
         self._frame = decompressor()
         self._plain = b""
 
@@ -75,7 +72,7 @@ class _Frames(io.RawIOBase):
             return bytes(rest)
         data = self._raw.read(_READ_BYTES)
         if not data and not self._frame.eof:
-            raise Damaged("it ended before the end of a frame")
+            raise EOFError
         return data
 
     def _decompressed(self, data: bytes) -> bytes:
@@ -84,4 +81,4 @@ class _Frames(io.RawIOBase):
         try:
             return bytes(self._frame.decompress(data))
         except Exception as error:  # each library has an error of its own
-            raise Damaged(str(error)) from error
+            raise DataError(f"{self._file_name}: its zstd data is damaged") from error
