@@ -167,3 +167,17 @@ def test_a_unit_that_one_run_did_not_declare_is_taken_from_the_other_and_that_is
     frame = benchctl.frame([first, second], "lat")
     assert frame.attrs["units"] == {"latency": "ms"}
     assert frame.attrs["notes"] == ["run-001 declared no unit for 'latency'; it is taken to be ms"]
+
+
+def test_of_runs_without_rows_there_is_nothing_to_split(local: Bench) -> None:
+    empty, full = run_of(local, "time,latency,op,host\n"), run_of(local, LINE.format("1"))
+    rows = rows_of(empty)
+    assert (rows.count, rows.split(["run", "op"]), rows.varying(["run"])) == (0, [], [])
+    both = rows_of(empty, full)
+    assert (both.count, both.runs, [one.key for one in both.split(["run"])]) == (
+        1,
+        ["run-001", "run-002"],
+        [("run-002",)],
+    )
+    frame = benchctl.frame([empty, full], "lat")
+    assert (len(frame), str(frame["latency"].dtype), str(frame["time"].dtype)) == (1, "float64", "datetime64[ns, UTC]")
