@@ -141,6 +141,18 @@ def test_a_run_in_another_unit_is_converted_to_the_first_ones_and_that_is_said(l
     assert (turned["latency"].tolist(), turned.attrs["units"]) == ([2500.0, 1500.0], {"latency": "us"})
 
 
+def test_whole_numbers_and_fractions_of_several_runs_keep_their_fractions(local: Bench) -> None:
+    whole = {**SCHEMA, "latency": {"type": "integer", "unit": "ms"}}
+    records = [
+        run_of(local, LINE.format("1") + "1763900000000,7,b,x\n", whole),
+        run_of(local, LINE.format("2500") + "1763900000000,300,b,x\n", MICROSECONDS),
+        run_of(local, LINE.format("0.5")),
+    ]
+    found = {one.key: np.asarray(one.values("latency")).tolist() for one in rows_of(*records).split(["op"])}
+    assert found == {("a",): [1.0, 2.5, 0.5], ("b",): [7.0, 0.3]}
+    assert benchctl.frame(records, "lat")["latency"].tolist() == [1.0, 7.0, 2.5, 0.3, 0.5]
+
+
 @pytest.mark.parametrize(
     ("schema", "message"),
     [

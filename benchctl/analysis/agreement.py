@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from benchctl import units
 from benchctl.config.model import Column
 from benchctl.errors import DataError
@@ -20,10 +22,14 @@ class Agreed:
 
     units: dict[str, str]
     notes: tuple[str, ...]
+    mixed: frozenset[str]  # columns that are not the same in all: they are floats, whatever they were
 
     def converted(self, source: Source, name: str, values: Any) -> Any:
         """A column of a source, in the unit that all have it in."""
+        if name not in self.mixed:
+            return values
         wanted = self.units.get(name)
+        values = np.asarray(values, dtype=np.float64)
         given = next((column.unit for column in source.schema.columns if column.name == name), None)
         if not wanted or not given or given == wanted:
             return values
@@ -34,6 +40,7 @@ def agreed(found: Sequence[Source]) -> Agreed:
     """Raises DataError, naming both runs, where a column is something else in one of them."""
     first: dict[str, tuple[Column, str]] = {}
     notes: dict[str, None] = {}
+    mixed = set()
     for source in found:
         for column in source.schema.columns:
             known, run = first.setdefault(column.name, (column, source.run.id))
@@ -42,12 +49,14 @@ def agreed(found: Sequence[Source]) -> Agreed:
                     f"column {column.name!r} is a {known.type} in {run} and a {column.type} in {source.run.id}; "
                     "they can't be read together"
                 )
-            if column.type in ("integer", "float") and (note := _note(known, run, column, source.run.id)):
-                notes[note] = None
+            if column.type in ("integer", "float") and column != known:
+                mixed.add(column.name)
+                if note := _note(known, run, column, source.run.id):
+                    notes[note] = None
             if column.unit and not known.unit:
                 first[column.name] = column, run
     named = {name: c.unit for name, (c, _) in first.items() if c.unit and c.type != "timestamp"}
-    return Agreed(named, tuple(notes))
+    return Agreed(named, tuple(notes), frozenset(mixed))
 
 
 def _note(known: Column, run: str, other: Column, other_run: str) -> str | None:
