@@ -142,7 +142,8 @@ def _plot_task(benchmark: Benchmark) -> BenchmarkTask:
     }
     keys = {option.name.replace("-", "_"): option for option in OPTIONS}
     repeatable = ["name", *(name for name, option in keys.items() if option.is_repeatable)]
-    _take(plot, ["context"], {"run": "latest", "name": [], "out": "", **dict.fromkeys(keys, "")})
+    defaults = {name: None if option.is_repeatable else "" for name, option in keys.items()}
+    _take(plot, ["context"], {"run": "latest", "name": None, "out": "", **defaults})
     texts = {name: option.text for name, option in keys.items()}
     return BenchmarkTask(plot, name="plot", iterable=repeatable, help=options | texts)
 

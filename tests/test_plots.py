@@ -7,12 +7,15 @@ import shutil
 import struct
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from plots_bed import SCHEMA, about, pictures, rows, run, with_trials
 from workflow_bed import Bench
 
 import benchctl
+from benchctl.reports.run_page import run_text
+from benchctl.runs.record import PlotRecord
 
 PLOTS: list[dict[str, object]] = [
     {"name": "over time", "type": "time_series", "x": ["time"], "y": ["latency", "size"], "aggregation": "p99"},
@@ -171,6 +174,24 @@ def test_each_trial_is_a_thin_line_and_their_mean_a_thick_one(local: Bench) -> N
         "thick: mean of 3 trials, where half of them have rows; thin: each trial",
     ]
     assert not list(record.path.glob("trials/*/plots"))
+
+
+def test_plots_of_all_trials_are_told_and_kept_with_the_run(local: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    plots = (
+        PlotRecord(name="all", status="drawn", path="plots/all.png"),
+        PlotRecord(name="big", status="failed", reason="no room"),
+    )
+
+    def draws(benchmark: object) -> Any:
+        return lambda run, trial: iter(() if trial else plots)
+
+    monkeypatch.setattr("benchctl._draws", draws)
+    record = run(local, rows(9), [PLOTS[4]])
+    assert (record.status, record.plots, record.exit_code) == ("incomplete", plots, 3)
+    assert record.flags == ("plot 'big' was not drawn: no room",)
+    assert local.told("run_finished")[0]["flags"] == ["plot 'big' was not drawn: no room"]
+    assert benchctl.find("1", results=local.results).plots == plots
+    assert "Plots of all trials\n    plots/all.png\n" in run_text(record)
 
 
 def test_timestamps_of_another_day_are_shown_by_their_own_clock(local: Bench) -> None:

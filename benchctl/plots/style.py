@@ -46,7 +46,7 @@ _RC: dict[str, Any] = {
     "svg.fonttype": "path",
     "pdf.fonttype": 42,
     "text.parse_math": False,
-    "axes.unicode_minus": True,
+    "axes.formatter.useoffset": False,
     "font.family": ["DejaVu Sans"],
     "figure.dpi": 100,
     "grid.color": "0.88",
