@@ -63,6 +63,7 @@ METADATA: dict[str, Any] = {
     "git": {"commit": "9f3c1a", "branch": "main", "dirty": True},
     "versions": {"benchctl": "0.1.0", "python": "3.11.7"},
     "trials": [SUMMARY],
+    "plots": [],
     "flags": [],
     "error": None,
 }

@@ -70,7 +70,7 @@ def test_the_sample_project_measures_commits_here(sample: Path, journal: str) ->
     assert len(measured) == 50
     assert {row["journal"] for row in measured} == {journal}
     assert outputs(run)["latency"]["data"]["rows"] == 50
-    drawn = {"plots/over-time.png", "plots/distribution.png", "plots/by-operation.png"}
+    drawn = {"plots/over-time.png", "plots/distribution.png", "plots/by-operation.png", "plots/tail.pdf"}
     assert {plot["path"] for plot in trial(run)["plots"] if plot["status"] == "drawn"} == drawn
     assert outputs(run)["latency"]["sha256"] == sha256(run / "latency.csv")
     assert {stage["name"]: stage["status"] for stage in trial(run)["stages"]} == dict.fromkeys(

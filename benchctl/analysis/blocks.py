@@ -13,19 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from benchctl.analysis.zstd import MAGIC, opened_zstd
 from benchctl.config.model import Column
 from benchctl.errors import DataError
 from benchctl.runs.store import open_file
 from benchctl.template import did_you_mean
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 1 << 20  # which fits a core's own cache: of 8 MiB, parsing takes a third longer
 HEADER_BYTES = 1 << 20
 LONGEST_QUOTE = 1 << 20  # a quoted cell with line breaks that is longer was never closed
 SHOWN_COLUMNS = 12
 BOM = b"\xef\xbb\xbf"
 _NOT_READ = {  # what a file is, by how it begins
     "UTF-16": rb"\xff\xfe|\xfe\xff",
-    "compressed with zstd": rb"\x28\xb5\x2f\xfd",
     "compressed with bzip2": rb"BZh[1-9]1AY&SY",
     "compressed with xz": rb"\xfd7zXZ",
     "compressed with lz4": rb"\x04\x22\x4d\x18",
@@ -47,6 +47,10 @@ class Header:
     lines: int  # how many lines come before the first row
     remarks: tuple[str, ...] = ()
 
+    @property
+    def has_undeclared(self) -> bool:
+        return len(self.names) > len(self.positions)
+
 
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
@@ -61,10 +65,13 @@ def opened(path: Path) -> Iterator[BinaryIO]:
             if start[:2] == b"\x1f\x8b":
                 with gzip.open(raw) as plain:
                     yield cast(BinaryIO, plain)
+            elif start.startswith(MAGIC):
+                yield opened_zstd(raw, path.name)
             else:
                 yield raw
     except EOFError as error:
-        raise DataError(f"{path.name}: its gzip data ends in the middle; was it still being written?") from error
+        kind = "zstd" if start.startswith(MAGIC) else "gzip"
+        raise DataError(f"{path.name}: its {kind} data ends in the middle; was it still being written?") from error
     except (zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path.name}: its gzip data is damaged") from error
     except OSError as error:
@@ -140,33 +147,27 @@ def read_blocks(stream: BinaryIO, start: bytes) -> Iterator[tuple[bytes, bool]]:
 
     A line break inside quotes is none. start: what was read already.
     """
-    rest = start
-    while True:
-        data = rest + stream.read(BLOCK_BYTES - len(rest) if len(rest) < BLOCK_BYTES else BLOCK_BYTES)
-        if len(data) == len(rest):
-            break
-        data, rest = _cut(data, stream)
-        if data:
-            yield data, False
-    if rest.strip():
-        yield rest if rest.endswith(b"\n") else rest + b"\n", not rest.endswith((b"\n", b"\r"))
+    while data := start + stream.read(max(BLOCK_BYTES - len(start), 0)):
+        start = b""
+        if not data.endswith(b"\n"):
+            data += stream.readline()
+        if data.count(b'"') % 2:
+            more, start = _rest_of_quote(stream)
+            data += more
+        is_cut = not data.endswith((b"\n", b"\r"))
+        if data.strip():
+            yield data if data.endswith(b"\n") else data + b"\n", is_cut
 
 
-def _cut(data: bytes, stream: BinaryIO) -> tuple[bytes, bytes]:
-    """The whole lines of some data, and the rest."""
-    at = data.rfind(b"\n") + 1
-    whole, rest = data[:at], data[at:]
-    if whole.count(b'"') % 2 == 0:
-        return whole, rest
-    rest += stream.read(LONGEST_QUOTE)
-    odd, end = True, 0
-    for match in re.finditer(rb'["\n]', rest):
-        if match[0] == b'"':
-            odd = not odd
-        elif not odd:
-            end = match.end()
-            break
-    return whole + rest[:end], rest[end:]
+def _rest_of_quote(stream: BinaryIO) -> tuple[bytes, bytes]:
+    """The lines up to the one that closes a quote; or, where none does, nothing, and what was read in vain."""
+    lines, size = [], 0
+    while size < LONGEST_QUOTE and (line := stream.readline()):
+        lines.append(line)
+        size += len(line)
+        if line.count(b'"') % 2:
+            return b"".join(lines), b""
+    return b"", b"".join(lines)
 
 
 def text_rows(data: bytes, delimiter: str) -> Iterator[tuple[int, list[str], bool]]:

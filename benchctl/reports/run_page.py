@@ -32,6 +32,7 @@ def run_text(record: RunRecord) -> str:
         _section("Hosts", [_host_line(name, host) for name, host in record.hosts.items()]),
         _section("Trials", _trials(record) if len(record.trials) > 1 else []),
         *(_trial_parts(record, trial) if trial else []),
+        _section("Plots of all trials", [f"    {clean(plot.path)}" for plot in record.plots if plot.path]),
         _section("Warnings", [f"    {clean(flag)}" for flag in record.flags]),
     ]
     parts += _reasons(record, trial) if trial else []

@@ -223,7 +223,10 @@ _DATA: dict[str, Read] = {"read": DataRecord.from_json, "write": lambda data: da
 
 @dataclass(frozen=True, kw_only=True)
 class PlotRecord(Record):
-    """A plot of a trial: drawn | failed, and why. `path` is in the trial's directory."""
+    """A plot of a trial, or of all trials: drawn | failed, and why; left_out where one failed that nobody asked for.
+
+    `path` is in the directory of the trial, or of the run.
+    """
 
     name: str = _name("")
     status: str = _name("")
@@ -358,6 +361,7 @@ class RunRecord(Record):
         (),
         lambda value: [item.summary() for item in value],
     )
+    plots: tuple[PlotRecord, ...] = _records(PlotRecord)  # of several trials together
     flags: tuple[str, ...] = _texts()
     error: Failure | None = field(default=None, metadata=_FAILURE)
     path: Path = field(default=Path("."), compare=False)

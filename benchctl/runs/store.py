@@ -25,6 +25,7 @@ from benchctl.events import TRANSIENT, Event
 METADATA = "metadata.json"
 TRIAL = "trial.json"
 EVENTS = "events.ndjson"
+CACHE = ".cache"  # columns of a trial's outputs, in its folder; may be deleted
 CONFIG_NAMES = ("config.yaml", "benchmark.yaml")
 LOCK_WAIT_S = 2.0
 LARGEST_JSON = 64 << 20

@@ -10,7 +10,9 @@ from benchctl.config.model import Output
 from benchctl.runs.record import DataRecord, OutputRecord, PlotRecord, RunRecord, TrialRecord
 
 Check = Callable[[Output, OutputRecord, Path], DataRecord]  # an output with a data_schema, and its trial's folder
-Draw = Callable[[RunRecord, TrialRecord], Iterator[PlotRecord]]  # each as soon as it is there
+Draw = Callable[
+    [RunRecord, TrialRecord | None], Iterator[PlotRecord]
+]  # of a trial or, None, of all; each once it is there
 
 
 def not_checked(output: Output, record: OutputRecord, folder: Path) -> DataRecord:
@@ -18,7 +20,7 @@ def not_checked(output: Output, record: OutputRecord, folder: Path) -> DataRecor
     return DataRecord()
 
 
-def nothing_drawn(run: RunRecord, trial: TrialRecord) -> Iterator[PlotRecord]:
+def nothing_drawn(run: RunRecord, trial: TrialRecord | None) -> Iterator[PlotRecord]:
     yield from ()
 
 

@@ -19,13 +19,13 @@ from benchctl.hosts.files.landing import discard
 from benchctl.hosts.files.reading import Missing
 from benchctl.hosts.host import Host
 from benchctl.runs.record import FileRecord, OutputRecord
-from benchctl.runs.store import make_directory
+from benchctl.runs.store import CACHE, make_directory
 from benchctl.template import fill
 from benchctl.workflow.oddities import oddities
 
 PROGRESS_S = 0.1
 
-OUR_OWN = frozenset({"metadata.json", "trial.json", "events.ndjson", "config.yaml", "logs", "scripts", "trials"})
+OUR_OWN = frozenset({"metadata.json", "trial.json", "events.ndjson", "config.yaml", "logs", "scripts", "trials", CACHE})
 
 Announce = Callable[..., None]
 

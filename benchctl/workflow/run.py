@@ -218,22 +218,33 @@ class _Run:
         with contextlib.suppress(StopAtOnce), self.stopping.ends_at_once():
             for position in range(len(self._record.trials)):
                 self._draw_plots_of(position, draw)
+            self._draw_plots_of_all(draw)
 
-    def _draw_plots_of(self, position: int, draw: Draw) -> None:
-        trial, plots = self._record.trials[position], list[PlotRecord]()
-        drawing = draw(self._record, trial)
+    def _drawn(self, drawing: Iterator[PlotRecord]) -> tuple[tuple[PlotRecord, ...], tuple[str, ...]]:
+        """The plots as they come, and why some of them are missing."""
+        plots = list[PlotRecord]()
         while self._is_in_place and not self.stopping.is_asked and (plot := next(drawing, None)):
             plots.append(plot)
             self._announce(events.PLOT_DRAWN, **plot.to_json())
+        missing = [f"plot '{plot.name}' was not drawn: {plot.reason}" for plot in plots if plot.status == "failed"]
+        if missing and self._record.status == "succeeded":
+            self._record = replace(self._record, status="incomplete")
+        return tuple(plots), tuple(missing)
+
+    def _draw_plots_of(self, position: int, draw: Draw) -> None:
+        trial = self._record.trials[position]
+        plots, missing = self._drawn(draw(self._record, trial))
         if not plots or not self._is_in_place:
             return
-        missing = tuple(f"plot '{plot.name}' was not drawn: {plot.reason}" for plot in plots if plot.status != "drawn")
         status = "incomplete" if missing and trial.status == "succeeded" else trial.status
-        trial = replace(trial, plots=tuple(plots), flags=(*trial.flags, *missing), status=status)
+        trial = replace(trial, plots=plots, flags=(*trial.flags, *missing), status=status)
         trials = (*self._record.trials[:position], trial, *self._record.trials[position + 1 :])
-        run_status = "incomplete" if missing and self._record.status == "succeeded" else self._record.status
-        self._record = replace(self._record, trials=trials, status=run_status)
+        self._record = replace(self._record, trials=trials)
         self._directory.folder(trial.directory).write_json("trial.json", trial.to_json())
+
+    def _draw_plots_of_all(self, draw: Draw) -> None:
+        plots, missing = self._drawn(draw(self._record, None))
+        self._record = replace(self._record, plots=plots, flags=missing)
 
     def end(self) -> RunRecord:
         if self._announce.failure:
@@ -242,11 +253,12 @@ class _Run:
             self.fail(removed(self._directory.path))
         elif self._record.status == "succeeded" and self.stopping.is_asked:
             self.fail(self.stopping.error)
+        missing = self._record.flags
         self._record = replace(
             self._record,
             finished=datetime.now(UTC),
             duration_s=time.monotonic() - self._began,
-            flags=tuple(self._announce.warnings),
+            flags=(*self._announce.warnings, *self._record.flags),
         )
         self._reserve.give_back()
         if self._is_in_place:
@@ -255,7 +267,7 @@ class _Run:
             events.RUN_FINISHED,
             status=self._record.status,
             duration_s=self._record.duration_s,
-            flags=[flag for trial in self._record.trials for flag in trial.flags],
+            flags=[*missing, *(flag for trial in self._record.trials for flag in trial.flags)],
             error=self._record.error.to_json() if self._record.error else None,
         )
         return self._record
