@@ -8,7 +8,8 @@ Importing this module loads nothing heavy; each function loads what it needs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from benchctl.errors import BenchctlError, ConfigError, UsageError
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from benchctl.config.model import Benchmark, Metric, Output, Plot
+    from benchctl.config.model import Benchmark, Metric, Output
     from benchctl.events import Listener
     from benchctl.hosts.files.transfer import Copied
     from benchctl.plan import Plan
@@ -176,7 +177,7 @@ def resume(
 def _evaluation(benchmark: Benchmark, *, draws: bool) -> Evaluation:
     from benchctl.workflow.evaluation import Evaluation, nothing_drawn
 
-    draw = _draws(benchmark.plots) if draws and benchmark.plots else nothing_drawn
+    draw = _draws(benchmark) if draws else nothing_drawn
     return Evaluation(check=_check, measure=_measures(benchmark.metrics), draw=draw)
 
 
@@ -205,11 +206,18 @@ def _measures(metrics: Sequence[Metric]) -> Measure:
     return measure
 
 
-def _draws(plots: Sequence[Plot]) -> Draw:
+def _draws(benchmark: Benchmark) -> Draw:
     def draw(run: RunRecord) -> Iterator[PlotRecord]:
+        from benchctl.plots.choosing import chosen
+
+        plots = benchmark.plots if benchmark.says_plots else chosen(run)
+        if not plots:
+            return
         from benchctl.plots.making import of_run  # loads matplotlib and seaborn, which takes seconds
 
-        yield from of_run(plots, run)
+        for made in of_run(plots, run):
+            is_own = not benchmark.says_plots and made.status == "failed"  # nobody asked for it
+            yield replace(made, status="left_out") if is_own else made
 
     return draw
 
@@ -218,25 +226,38 @@ def plot(
     runs: str | RunRecord | Sequence[str | RunRecord],
     names: str | Sequence[str] = (),
     *,
-    directory: str | Path | None = None,
+    to: str | Path | None = None,
     config: str | Path | None = None,
     results: str | Path | None = None,
+    called: Callable[[str], str] = str,
+    **settings: Any,
 ) -> list[PlotRecord]:
     """Draw plots from the kept files of one run, or of several in one picture each; how each went, and its path.
 
-    names: of the config's plots; none for all. config: another file than the one kept with the first run.
-    directory: where to, by default the trial's own, as at the end of a run; for several runs the first one's `plots`.
+    names: of the config's plots; none for all. config: another file than the one kept with the first run. to: a folder,
+    or a file for a plot alone; by default where a run has its own, for several runs the first one's `plots`.
+    settings: other values for keys of these plots, as texts as in a config; with a `source`, `type`, `x` or `y` they
+    are a plot of their own. called: what a key of them is called in messages.
     Raises ConfigError, RunNotFound, RunUnreadable, UsageError.
     """
     from benchctl import given
-    from benchctl.config.loader import load_plots
-    from benchctl.plots.making import draw
+    from benchctl.config.wanted import Wanted, load_plots
+    from benchctl.plots.choosing import as_config, chosen
+    from benchctl.plots.placing import aimed
 
     records = _records(runs, results)
-    settings = {str(name): str(value) for name, value in (records[0].options.get("set") or {}).items()}
-    plots = load_plots(config or records[0].path / "config.yaml", {} if config else settings)
-    wanted = given.texts([names] if isinstance(names, str) else names, "names")
-    return list(draw(plots, wanted, records, Path(directory) if directory else None))
+    asked = Wanted(
+        given.texts([names] if isinstance(names, str) else names, "names"), given.texts_by_key(settings), called
+    )
+    variables = {str(name): str(value) for name, value in (records[0].options.get("set") or {}).items()}
+    file, variables = (config, {}) if config else (records[0].path / "config.yaml", variables)
+    plots = load_plots(file, variables, asked, [as_config(one) for one in chosen(records[0])])
+    plots, target = aimed(plots, to, format_given="format" in settings)
+    if not plots:
+        return []
+    from benchctl.plots.making import draw  # loads matplotlib and seaborn, which takes seconds
+
+    return list(draw(plots, records, target))
 
 
 def frame(

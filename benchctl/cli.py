@@ -386,13 +386,23 @@ def logs(run: str, stage: str | None, *, trial: str | None, follows: bool, resul
         say(line)
 
 
+def plot_options(command: Command) -> Command:
+    from benchctl.plot_options import OPTIONS
+
+    for option in reversed(OPTIONS):
+        settings: dict[str, Any] = {"metavar": option.metavar, "multiple": option.is_repeatable, "help": option.text}
+        command = click.option(f"--{option.name}", option.key, **settings)(command)
+    return command
+
+
 @cli.command(
     short_help="Draw plots from the files that runs keep.",
-    epilog="Example: benchctl plot run-001 run-002 --name latency",
+    epilog="Example: benchctl plot run-001 run-002 --type ecdf --y latency --style paper -o ecdf.pdf",
 )
 @click.argument("runs", metavar="RUN...", nargs=-1)
 @click.option("--name", "names", metavar="PLOT", multiple=True, help="Only this plot of the config. Repeatable.")
-@click.option("-o", "--output", "directory", type=click.Path(), metavar="DIRECTORY", help="Where the pictures go.")
+@plot_options
+@click.option("-o", "--out", "to", type=click.Path(), metavar="PATH", help="Where to: a folder, or one picture's file.")
 @click.option("--config", type=click.Path(), metavar="FILE", help="Plots of this file instead of the run's own.")
 @results_option
 @json_option
@@ -400,12 +410,17 @@ def plot(runs: Sequence[str], *, as_json: bool, results: str | None, **given: An
     """Draw the plots of the config that a RUN was made with, or of FILE. Several runs are drawn in one picture each.
 
     RUN: run-012, 12, latest (the default), latest~1, its uid, or the path of its directory. The pictures go where the
-    run has them, or into DIRECTORY.
+    run has them, or to PATH.
+
+    With --output, --type, --x or --y a plot is drawn that the config has not. The options below them change plots of
+    the config as well; their values are those of a config.
     """
     import benchctl
+    from benchctl.plot_options import called, given_keys
 
     records = [find_record(run, results) for run in runs or ["latest"]]
-    drawn = benchctl.plot(records, given["names"], directory=given["directory"], config=given["config"])
+    places: dict[str, Any] = {name: given[name] for name in ("to", "config")}
+    drawn = benchctl.plot(records, given["names"], **places, called=called, **given_keys(given))
     missing = [one for one in drawn if one.status != "drawn"]
     if as_json:
         print_json({"schema": "benchctl/plots@1", "plots": [one.to_json() for one in drawn]})
@@ -414,7 +429,9 @@ def plot(runs: Sequence[str], *, as_json: bool, results: str | None, **given: An
             say(str(one.path))
     for one in missing:
         click.echo(f"plot {one.name!r} was not drawn: {one.reason}", err=True)
-    sys.exit(INCOMPLETE if missing else 0)
+    if not drawn:
+        click.echo("there is nothing to draw: no output has a data_schema and a number that varies", err=True)
+    sys.exit(0 if drawn and not missing else INCOMPLETE)
 
 
 @cli.command(

@@ -138,25 +138,31 @@ def _possible_cases(benchmark: Benchmark, stages: Sequence[Stage], named: Sequen
 def _check_copies(benchmark: Benchmark, stages: Sequence[Stage], schedule: Schedule) -> None:
     """What is copied out of several trials must go to a file of each."""
     of_trials = [(i, stage) for i, stage in enumerate(benchmark.stages) if stage in stages and stage.scope == "trial"]
-    problems = [
-        Problem(benchmark.file, output.line, f"stages[{i}].outputs[{j}].local_path", flaw)
+    copied = [
+        (output.line, f"stages[{i}].outputs[{j}].local_path", str(output.local_path))
         for i, stage in of_trials
         for j, output in enumerate(stage.outputs)
-        if output.is_copied and (flaw := _copy_flaw(str(output.local_path), schedule))
+        if output.is_copied
     ]
-    if problems:
+    copied += [
+        (plot.line, f"plots[{i}].export_path", str(plot.export_path))
+        for i, plot in enumerate(benchmark.plots)
+        if plot.is_copied and plot.is_per_trial
+    ]
+    flaws = [(line, key, _copy_flaw(path, schedule)) for line, key, path in copied]
+    if problems := [Problem(benchmark.file, line, key, flaw) for line, key, flaw in flaws if flaw]:
         raise ConfigError(problems)
 
 
-def _copy_flaw(local_path: str, schedule: Schedule) -> str:
-    names = {name.name for name in names_in(local_path)}
+def _copy_flaw(path: str, schedule: Schedule) -> str:
+    names = {name.name for name in names_in(path)}
     params = [f"params.{name}" for case in schedule.cases for name in case.params]
     needed = ["case"] if len(schedule.cases) > 1 and not names.intersection(["case", *params]) else []
     needed += ["trial"] if schedule.trials.repeat + schedule.trials.warmup > 1 and "trial" not in names else []
     if not needed:
         return ""
     braces = " and ".join(f"{{{{{name}}}}}" for name in needed)
-    return f"{local_path!r} would be written by every trial; put {braces} into it"
+    return f"{path!r} would be written by every trial; put {braces} into it"
 
 
 def _why_skipped(stage: Stage, skip: Sequence[str], only: Sequence[str]) -> str:

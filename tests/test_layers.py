@@ -48,8 +48,9 @@ LAYERS = {  # what may be imported at run time from where; itself always
     ),  # benchctl/__init__.py, the API
     "choices": ("", "given", "reports", "errors", "units"),  # shared by the front ends
     "console": ("errors",),
-    "cli": ("", "choices", "console", "scaffold", "reports", "runs", "config", *BASE),
-    "tasks": ("", "choices", "reports", "runs", "config", *BASE),
+    "plot_options": (),
+    "cli": ("", "choices", "console", "plot_options", "scaffold", "reports", "runs", "config", *BASE),
+    "tasks": ("", "choices", "plot_options", "reports", "runs", "config", *BASE),
 }
 OWNERS = {  # library: who alone imports it
     "yaml": ("config",),
@@ -61,6 +62,8 @@ OWNERS = {  # library: who alone imports it
     "click": ("cli", "console"),
     "numpy": ("analysis", "plots"),  # plots hand over what they draw in its arrays
     "pandas": ("analysis",),
+    "zstandard": ("analysis",),
+    "compression": ("analysis",),  # of the standard library, from Python 3.14 on
     "matplotlib": ("plots",),
     "seaborn": ("plots",),
 }

@@ -34,7 +34,6 @@ SUMMARY: dict[str, Any] = {
     "finished": "2026-11-24T01:49:52.923456Z",
     "duration_s": 9.8,
     "metrics": {"p99": {"value": 4.1, "unit": "ms"}},
-    "plots": [{"name": "over-time", "status": "drawn", "path": "plots/a.png", "duration_s": 0.2}],
     "flags": [],
     "error": None,
 }
@@ -70,7 +69,16 @@ METADATA: dict[str, Any] = {
     "counts": {"succeeded": 1},
     "resumed": [],
     "around": None,
-    "plots": [],
+    "plots": [
+        {
+            "name": "over-time",
+            "trial": None,
+            "status": "drawn",
+            "path": "plots/a.png",
+            "reason": None,
+            "duration_s": 0.2,
+        }
+    ],
     "flags": [],
     "error": None,
     "trials": [SUMMARY],
@@ -120,7 +128,6 @@ WHOLE: dict[str, Any] = {
     "params": {},
     "earlier": [],
     "metrics": {"p99": {"value": 4.1, "unit": "ms", "better": "lower", "count": 3000}},
-    "plots": [SUMMARY["plots"][0] | {"reason": None}],
 }
 TRIAL: dict[str, Any] = (
     SUMMARY

@@ -76,7 +76,7 @@ def test_the_sample_project_measures_both_journals_here(sample: Path) -> None:
             ("setup-db", "start-app", "load", "tidy-up"), "succeeded"
         )
     record = json.loads((run / "metadata.json").read_text())
-    drawn = {"plots/over-time.png", "plots/distribution.png", "plots/by-operation.png"}
+    drawn = {"plots/over-time.png", "plots/distribution.png", "plots/by-operation.png", "plots/tail.pdf"}
     assert {plot["path"] for plot in record["plots"] if plot["status"] == "drawn"} == drawn
     about = json.loads((run / "plots/over-time.png.json").read_text())
     assert sorted(file["trial"] for file in about["files"]) == made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -262,6 +263,19 @@ def test_what_is_no_number_stays_so_and_what_is_too_large_is_infinite() -> None:
     assert math.isnan(convert(math.nan, "s", "ms"))
     assert convert(-math.inf, "s", "ms") == -math.inf
     assert convert(-1e308, "s", "ns") == -math.inf
+
+
+def test_the_examples_on_the_page_of_units_give_what_it_says() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "units.md").read_text()
+    names = {"convert": convert, "dimension": dimension, "factor": factor}
+    examples = re.findall(r"^(\w+\(\".*\)|\w+\([0-9].*\)) +# (.+)$", page, re.MULTILINE)
+    for code, expected in examples:
+        try:
+            result = repr(eval(code, names))
+        except ValueError as error:
+            result = f"ValueError: {error}"
+        assert (code, result) == (code, expected)
+    assert len(examples) == 6
 
 
 def test_the_page_of_units_names_every_one_of_them_in_the_row_of_what_it_measures() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -22,7 +22,7 @@ _LARGEST = 2**63 - 1
 _EXACT = 2**53  # up to here a float holds every whole number
 _INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*", re.ASCII)
 _LONGEST_INTEGER = 100  # characters, zeros in front of it included
-_FLOAT = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*", re.ASCII)
+_FLOAT = re.compile(r"\s*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*", re.ASCII)
 _COMMA = re.compile(r"\s*[+-]?[0-9][0-9.,]*,[0-9.,]*[0-9]\s*", re.ASCII)
 _PLAIN_ISO = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9}))?(Z|[+-][0-9]{2}:[0-9]{2})?"
@@ -32,11 +32,12 @@ _ISO_CURES = {  # of what is often written instead
     _FLOAT: "give the column its unit",
     re.compile(r"[0-9]{1,2}([./-])[0-9]{1,2}\1[0-9]{4}\b.*"): "write the year first, as in 2025-11-23T12:13:20Z",
     re.compile(r"T?[0-9]{1,2}:[0-9]{2}.*"): "it lacks a date",
-    re.compile(r".*:[0-9]{2}:60\b.*"): "write a leap second as the first one of the next minute",
+    re.compile(r".*:[0-9]{2}:60(?![0-9]).*"): "write a leap second as the first one of the next minute",
     re.compile(r".*[T ]24:00.*"): "write midnight as 00:00 of the next day",
     re.compile(r".*:[0-9]{2},[0-9]+.*"): "write its fraction after a point",
     re.compile(r".*[0-9] ?[A-Z]{3,5}"): "write its zone as Z or as +01:00",
 }
+_LONGEST_NS = 366 * 86_400 * NS["s"]  # from the first to the last time of a file, before that is asked about
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SHOWN_CELL = 60
 
@@ -132,7 +133,7 @@ def _float(cell: str, _: Column) -> float:
 
 
 def _comma_cure(cell: str) -> str:
-    return "; a comma in a number is not read" if _COMMA.fullmatch(cell) else ""
+    return "; a comma in a number is not read" if len(cell) <= SHOWN_CELL and _COMMA.fullmatch(cell) else ""
 
 
 def _string(cell: str, _: Column) -> str:
@@ -145,7 +146,7 @@ def _time(cell: str, column: Column) -> int:
     if column.unit is None:
         return _iso_cell(cell)
     if not _FLOAT.fullmatch(cell):
-        cure = "; leave the unit out for ISO 8601 times" if _PLAIN_ISO.fullmatch(cell) else ""
+        cure = "; leave the unit out for ISO 8601 times" if _PLAIN_ISO.fullmatch(cell) else _comma_cure(cell)
         raise ValueError(f"{shown(cell)} is not a timestamp in {column.unit}{cure}")
     factor = NS[column.unit]
     value = int(cell) if _INTEGER.fullmatch(cell) and len(cell) < _LONGEST_INTEGER else float(cell)
@@ -167,31 +168,40 @@ def _is_of_today(nanoseconds: float) -> bool:
     return 10**18 < nanoseconds < 4 * 10**18
 
 
-def doubt_of_unit(column: Column, first: int, last: int) -> str | None:
-    """What to ask about a timestamp column whose times, in nanoseconds, would make sense in another unit only.
+def doubt_of_times(column: Column, first: int, last: int) -> str | None:
+    """What to ask about a timestamp column that reaches from one time to another, in nanoseconds; None for most.
 
-    Times of 1970 may be right: they are counted from the start of a machine or a benchmark.
+    Times of 1970 alone may be right: they are counted from the start of a machine or a benchmark.
     """
-    if column.unit is None or _is_of_today(last):
-        return None
-    for unit, factor in NS.items():
-        low, high = (time // NS[column.unit] * factor for time in (first, last))
+    if last - first > _LONGEST_NS:
+        reaches = f"column {column.name!r} reaches from {_date(first)} to {_date(last)}"
+        return f"{reaches}; are some of its times missing, or in another unit?"
+    for unit, factor in NS.items() if column.unit and not _is_of_today(last) else ():
+        low, high = (time // NS[column.unit or unit] * factor for time in (first, last))
         if _is_of_today(low) and _is_of_today(high):
-            there, read = (datetime.fromtimestamp(time / 1e9, UTC).date() for time in (low, first))
-            begins = f"read in {column.unit} column {column.name!r} begins on {read}, in {unit} on {there}"
+            begins = f"read in {column.unit} column {column.name!r} begins on {_date(first)}, in {unit} on {_date(low)}"
             return f"{begins}; is its unit {unit}?"
     return None
+
+
+def _date(nanoseconds: int) -> date:
+    return (_EPOCH + timedelta(microseconds=nanoseconds // 1000)).date()
 
 
 def _iso_cell(cell: str) -> int:
     plain = _PLAIN_ISO.fullmatch(cell)
     nanoseconds = _plain_iso(*plain.groups()) if plain else _any_iso(cell)
     if nanoseconds is None:
-        cure = next((f"; {cure}" for pattern, cure in _ISO_CURES.items() if pattern.fullmatch(cell.strip())), "")
-        raise ValueError(f"{shown(cell)} is not an ISO 8601 time{cure}")
+        raise ValueError(f"{shown(cell)} is not an ISO 8601 time{_iso_cure(cell.strip())}")
     if abs(nanoseconds) > _LARGEST:
         raise ValueError(f"{shown(cell)} is not from the years 1677 to 2262")
     return nanoseconds
+
+
+def _iso_cure(cell: str) -> str:
+    if len(cell) > SHOWN_CELL:
+        return ""
+    return next((f"; {cure}" for pattern, cure in _ISO_CURES.items() if pattern.fullmatch(cell)), "")
 
 
 def _plain_iso(moment: str, fraction: str | None, zone: str | None) -> int | None:

@@ -19,7 +19,7 @@ from benchctl.errors import DataError
 from benchctl.runs.record import ColumnRecord, DataRecord, OutputRecord, RunRecord, TrialRecord
 
 if TYPE_CHECKING:
-    from benchctl.analysis.reducing import Columns
+    from benchctl.analysis.columns import Columns
 
 _KEPT = {"avg": "mean", "median": "p50", "p50": "p50", "p90": "p90", "p95": "p95", "p99": "p99"}
 _KEPT |= {"min": "min", "max": "max", "std": "std"}

@@ -25,6 +25,7 @@ from benchctl.config.model import (
     Trials,
     slug,
 )
+from benchctl.config.picture import FORMATS
 from benchctl.config.schema import Draft, Item
 from benchctl.config.yaml_file import (
     Document,
@@ -58,24 +59,6 @@ def load(path: str | Path | None = None, *, overrides: Mapping[str, str] | None 
     if document.problems:
         document.raise_problems()
     return _benchmark(document, draft, absolute, warnings)
-
-
-def load_plots(path: str | Path, overrides: Mapping[str, str]) -> tuple[Plot, ...]:
-    """The plots of a config file alone, also of one kept with a run, whose hosts and scripts may be gone.
-
-    Raises ConfigError with the problems of its plots and of the outputs they are made of.
-    """
-    absolute = Path(os.path.abspath(os.path.expanduser(path)))
-    document = read(absolute, str(path), schema.LISTS)
-    draft = schema.draft(document)
-    draft.variables.update({name: value for name, value in overrides.items() if name in draft.variables})
-    references.check_plots_alone(document, draft, absolute.parent)
-    about_plots = [p for p in document.problems if p.path.startswith("plots") or ".data_schema" in p.path or not p.path]
-    document.problems[:] = about_plots
-    if about_plots:
-        document.raise_problems()
-    variables = {f"vars.{name}": value for name, value in draft.variables.items()}
-    return tuple(_plot(document, plot, variables) for plot in draft.plots)
 
 
 def _default_path() -> str:
@@ -123,7 +106,8 @@ def _benchmark(document: Document, draft: Draft, path: Path, warnings: list[str]
         document=masked_document,
         hosts=_hosts(document, draft, path.parent),
         stages=tuple(_stage(document, draft, stage, variables) for stage in draft.stages),
-        plots=tuple(_plot(document, plot, variables) for plot in draft.plots),
+        plots=tuple(plot_of(document, plot, variables) for plot in draft.plots),
+        says_plots=draft.has_plots,
         metrics=_metrics(document, draft),
         cases=draft.cases,
         trials=Trials(**draft.trials.values),
@@ -198,14 +182,16 @@ def _data_schema(data_schema: Item) -> DataSchema:
     return DataSchema(data_schema["format"], tuple(columns))
 
 
-def _plot(document: Document, plot: Item, variables: Mapping[str, str]) -> Plot:
+def plot_of(document: Document, plot: Item, variables: Mapping[str, str]) -> Plot:
+    """A plot as the model has it; variables: by `vars.NAME`."""
     values = dict(plot.values)
-    if "window" in values:
-        values["window_s"] = values.pop("window")
+    for key, unit in (("window", "s"), ("width", "in"), ("height", "in")):
+        if key in values:
+            values[f"{key}_{unit}"] = values.pop(key)
     if "export_path" in values:
         values["export_path"] = os.path.expanduser(fill_known(values["export_path"], variables))
         suffix = PurePosixPath(values["export_path"]).suffix.lower().removeprefix(".")
-        if suffix in ("png", "svg", "pdf"):
+        if suffix in FORMATS:
             values.setdefault("format", suffix)
     return Plot(**values, line=document.line(plot.place))
 

@@ -22,6 +22,8 @@ from benchctl.template import NAME_PATTERN
 _SECRET_KEYS = ("password", "key_password")
 _DATA_SCHEMA = ("stages", "outputs", "data_schema")
 
+_LOOKS = {"window", "group_by", "time_axis", "scale", "style", "palette", "width", "height", "dpi"}
+
 # Values in which no secret is looked for: names by which the parts of a config know each other, numbers, durations and
 # words from a list.
 _PLAIN = {
@@ -35,7 +37,7 @@ _PLAIN = {
     ("trials",): {"repeat", "warmup", "order", "seed"},
     ("stages", "health_check"): {"type", "timeout", "retries", "interval", "status", "must_start"},
     ("stages", "outputs"): {"name", "optional", "collect"},
-    ("plots",): {"name", "source", "type", "x", "y", "aggregation", "format"},
+    ("plots",): {"name", "source", "type", "x", "y", "aggregation", "format"} | _LOOKS,
     ("metrics",): {"name", "source", "column", "aggregate", "json", "stage", "value", "unit", "better"},
 }
 

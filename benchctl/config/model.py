@@ -201,7 +201,14 @@ class Plot:
     y: tuple[str, ...] = ()
     aggregation: str | None = None
     window_s: float | None = None  # None: chosen by the data
-    dpi: int = 150
+    group_by: tuple[str, ...] = ()  # string columns, or host, case, run
+    time_axis: Literal["elapsed", "clock"] = "elapsed"
+    scale: Literal["auto", "linear", "log"] = "auto"  # of the values
+    style: Literal["screen", "paper", "slides"] = "screen"
+    palette: str = "colorblind"
+    width_in: float | None = None  # None, also below: by the style
+    height_in: float | None = None
+    dpi: int | None = None
     format: Literal["png", "svg", "pdf"] = "png"
     export_path: str | None = None
     line: int = 0
@@ -217,6 +224,11 @@ class Plot:
     def is_copied(self) -> bool:
         """Whether `export_path` is absolute, and gets a copy beside what is kept with the run."""
         return self.export_path is not None and self.export_path.startswith("/")
+
+    @property
+    def is_per_trial(self) -> bool:
+        """Whether each trial has its own, as `export_path` tells them apart; else there is one of all."""
+        return bool(re.search(r"\{\{\s*(case|trial|params)\b", self.export_path or ""))
 
 
 @dataclass(frozen=True)
@@ -271,6 +283,7 @@ class Benchmark:
     hosts: Mapping[str, HostConfig]  # in the file's order; `local` is always there
     stages: tuple[Stage, ...]
     plots: tuple[Plot, ...] = ()
+    says_plots: bool = True  # whether it has a `plots:`; without, some are chosen by the data
     metrics: tuple[Metric, ...] = ()
     cases: tuple[Case, ...] = ()  # none: there is one, without a name
     trials: Trials = Trials()

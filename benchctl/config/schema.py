@@ -17,6 +17,7 @@ from voluptuous import Invalid, MultipleInvalid, Optional, Required, Schema
 from voluptuous.error import RequiredFieldInvalid
 
 from benchctl.config.model import Case
+from benchctl.config.picture import FORMATS, PALETTES, STYLES
 from benchctl.config.values import (
     Check,
     address,
@@ -31,6 +32,7 @@ from benchctl.config.values import (
     duration_or_auto,
     duration_or_none,
     expression,
+    height,
     host_key,
     integer,
     json_path,
@@ -48,6 +50,7 @@ from benchctl.config.values import (
     text,
     timestamp_unit,
     user_name,
+    width,
 )
 from benchctl.config.yaml_file import Document, Place, shown, unfit
 from benchctl.names import VARIABLE_NAME, VARIABLE_RULE
@@ -90,6 +93,7 @@ class Draft:
     include: list[dict[str, str]]
     trials: Item
     cases: tuple[Case, ...] = ()  # what those make; filled in by `cases.expand`
+    has_plots: bool = True  # whether there is a `plots:` at all
 
     def outputs(self) -> Iterator[Item]:
         for stage in self.stages:
@@ -276,10 +280,16 @@ PLOT = Noun(
             Optional("y"): list_of(text),
             Optional("aggregation"): one_of("avg", "median", "p95", "p99", "min", "max", "count", "rate"),
             Optional("window"): duration_or_auto,
+            Optional("group_by"): list_of(text),
+            Optional("time_axis"): one_of("elapsed", "clock"),
+            Optional("scale"): one_of("auto", "linear", "log"),
+            Optional("style"): one_of(*STYLES),
+            Optional("palette"): one_of(*PALETTES),
+            Optional("width"): width,
+            Optional("height"): height,
             Optional("dpi"): integer(50, 600),
-            Optional("format"): one_of("png", "svg", "pdf"),
+            Optional("format"): one_of(*FORMATS),
             Optional("export_path"): text,
-            **_each(not_yet, "group_by", "palette", "style", "width", "height"),
         }
     ),
 )
@@ -330,7 +340,14 @@ def draft(document: Document) -> Draft:
         exclude=reader.combinations(config.get("exclude", []), ("exclude",)),
         include=reader.combinations(config.get("include", []), ("include",)),
         trials=reader.item(TRIALS, config.get("trials"), ("trials",)),
+        has_plots="plots" in config or document.is_bad(("plots",)),
     )
+
+
+def draft_plots(document: Document, plots: list[Any]) -> list[Item]:
+    """Plots that stand in no file, as `draft` has those that do."""
+    reader = _Reader(document)
+    return reader.items(reader.plot, plots, ("plots",))
 
 
 ENVIRONMENT_NAME = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")

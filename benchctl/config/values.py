@@ -15,6 +15,7 @@ from typing import Any
 from voluptuous import Invalid, MultipleInvalid
 
 from benchctl.config.model import Secret
+from benchctl.config.picture import NAMED_IN, parse_length
 from benchctl.config.precision import Precision
 from benchctl.config.precision import parse as parse_precision
 from benchctl.config.yaml_file import shown
@@ -107,6 +108,25 @@ def duration_or_none(value: Any) -> float | None:
 
 def duration_or_auto(value: Any) -> float | None:
     return None if text(value) == "auto" else duration(value)
+
+
+def width(value: Any) -> float:
+    """Inches."""
+    found = text(value)
+    if found in NAMED_IN:
+        return NAMED_IN[found]
+    if re.fullmatch("[a-zA-Z]+", found):
+        hint = did_you_mean(found, NAMED_IN)
+        raise Invalid(f"must be a length such as 3.5in, column or page, not {shown(found)}.{hint}".removesuffix("."))
+    return height(found)
+
+
+def height(value: Any) -> float:
+    """Inches."""
+    try:
+        return parse_length(text(value))
+    except ValueError as error:
+        raise Invalid(str(error)) from error
 
 
 def one_of(*choices: str) -> Check:

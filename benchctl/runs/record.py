@@ -71,11 +71,6 @@ def _first(flags: tuple[str, ...]) -> tuple[str, ...]:
     return (*kept, f"... and {left_out} more in {TRIAL}") if left_out > 0 else kept
 
 
-def _said(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys that say something."""
-    return {key: value for key, value in document.items() if value is not None}
-
-
 def _failure_json(failure: Failure | None) -> dict[str, Any] | None:
     """By now no secret is left in it, so that cutting its command can't cut one in two."""
     if failure is None:
@@ -169,13 +164,23 @@ class MetricRecord(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class PlotRecord(Record):
-    """A plot of a trial: drawn | failed, and why. `path` is in the trial's directory."""
+    """A plot of a trial, or of all trials: drawn | failed, and why; left_out where one failed that nobody asked for.
+
+    trial: the directory of its trial; None for a plot of all. path: in the run's directory.
+    """
 
     name: str = named("")
+    trial: str | None = named()
     status: str = named("")
     path: str | None = named()
     reason: str | None = key(str)
     duration_s: float | None = key(finite)
+
+    @property
+    def told(self) -> str:
+        """Of one that failed, in a sentence."""
+        of = f" of {self.trial}" if self.trial else ""
+        return f"plot '{self.name}'{of} was not drawn: {self.reason}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,7 +271,6 @@ class TrialRecord(Record):
     finished: datetime | None = field(default=None, metadata=TIME)
     duration_s: float | None = key(finite)
     metrics: Mapping[str, MetricRecord] = records_by_name(MetricRecord)
-    plots: tuple[PlotRecord, ...] = records(PlotRecord)
     flags: tuple[str, ...] = texts()
     error: Failure | None = field(default=None, metadata=_FAILURE)
     stages: tuple[StageRecord, ...] = records(StageRecord)
@@ -304,7 +308,6 @@ class TrialRecord(Record):
         short = replace(self, stages=(), error=self.error and self.error.in_short(), flags=_first(self.flags))
         document = {k: v for k, v in short.to_json().items() if k not in ("stages", "format", "params")}
         document["metrics"] = {name: one.in_short() for name, one in self.metrics.items() if one.declared}
-        document["plots"] = [_said(plot) for plot in document["plots"]]
         return document if self.earlier else {k: v for k, v in document.items() if k != "earlier"}
 
     @property
@@ -346,7 +349,7 @@ class RunRecord(Record):
     counts: Mapping[str, Any] = json_object(plain=True)
     resumed: tuple[Any, ...] = key(tuple, (), list)  # by whom and when
     around: TrialRecord | None = field(default=None, metadata=_AROUND)
-    plots: tuple[PlotRecord, ...] = records(PlotRecord)  # of several trials in one picture each
+    plots: tuple[PlotRecord, ...] = records(PlotRecord)
     flags: tuple[str, ...] = texts()
     error: Failure | None = field(default=None, metadata=_FAILURE)
     trials: tuple[TrialRecord, ...] = key(
@@ -373,6 +376,16 @@ class RunRecord(Record):
         warmups = len(self.trials) - len(measured)
         counts = {status: measured.count(status) for status in dict.fromkeys(measured)}
         return replace(self, counts={**counts, "warmup": warmups} if warmups else counts)
+
+    @property
+    def is_single(self) -> bool:
+        """Whether its only trial is in the run's own directory."""
+        return [trial.directory for trial in self.trials] == ["."]
+
+    @property
+    def counting(self) -> tuple[TrialRecord, ...]:
+        """The only trial, or of several those that were measured to their end: no warm-ups, none that failed."""
+        return tuple(trial for trial in self.trials if trial.counts or self.is_single)
 
     @property
     def succeeded(self) -> bool:

@@ -24,6 +24,7 @@ from benchctl.runs.journal import Journal, read_events
 METADATA = "metadata.json"
 TRIAL = "trial.json"
 EVENTS = "events.ndjson"
+CACHE = ".cache"  # columns of a trial's outputs, in its folder; may be deleted
 LOCK_WAIT_S = 2.0
 
 _RUN_NAME = re.compile(r"run-([0-9]{3,})")

@@ -20,12 +20,13 @@ from benchctl.hosts.files.reading import Missing
 from benchctl.hosts.host import Host
 from benchctl.runs.files import make_directory
 from benchctl.runs.record import FileRecord, OutputRecord, TrialRecord
+from benchctl.runs.store import CACHE
 from benchctl.template import fill
 from benchctl.workflow.oddities import oddities
 
 PROGRESS_S = 0.1
 
-OUR_OWN = frozenset({"metadata.json", "trial.json", "events.ndjson", "config.yaml", "logs", "scripts", "trials"})
+OUR_OWN = frozenset({"metadata.json", "trial.json", "events.ndjson", "config.yaml", "logs", "scripts", "trials", CACHE})
 
 Seen = dict[tuple[str, str], tuple[str, float]]
 

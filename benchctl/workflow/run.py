@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from benchctl import events
@@ -118,7 +117,7 @@ class _Run:
         self._redactor = Redactor(plan.benchmark.secrets)
         self._began = time.monotonic()
         self._took_before_s = record.duration_s or 0.0
-        self._flags = record.flags  # of what went before
+        self._flags = [flag for flag in record.flags if flag not in _missing(record.plots)]  # of what went before
         self._book = Book(record.directory, record.masked(self._redactor.text), self._redactor)
 
     def begin(self) -> None:
@@ -224,30 +223,17 @@ class _Run:
         for_at_most(CLOSE_S, [host.close for host in self._plan.hosts.values()])
 
     def _draw_plots(self, draw: Draw) -> None:
-        """Of a single trial, or of several in one picture each. One that can't be drawn leaves the run incomplete, and
-        never fails it.
-        """
-        plots = list[PlotRecord]()
-        if not any(trial.counts or self._plan.schedule.is_single for trial in self._record.trials):
+        """One that can't be drawn leaves the run incomplete, and never fails it."""
+        if not self._record.counting:
             return
+        plots = list[PlotRecord]()
         with contextlib.suppress(StopAtOnce), self._stopping.ends_at_once():
             drawing = draw(self._record)
             while self._book.is_in_place and not self._stopping.is_asked and (plot := next(drawing, None)):
                 plots.append(plot)
                 self._announce(events.PLOT_DRAWN, **plot.to_json())
-        if plots and self._book.is_in_place:
-            self._keep_plots(tuple(plots))
-
-    def _keep_plots(self, plots: tuple[PlotRecord, ...]) -> None:
-        missing = tuple(f"plot '{plot.name}' was not drawn: {plot.reason}" for plot in plots if plot.status != "drawn")
-        if self._plan.schedule.is_single:
-            trial = self._record.trials[0]
-            status = "incomplete" if missing and trial.status == "succeeded" else trial.status
-            self._book.keep(replace(trial, plots=plots, flags=(*trial.flags, *missing), status=status))
-        else:
-            self._book.change(plots=plots)
-            self._flags = (*self._flags, *missing)
-        if missing and self._record.status == "succeeded":
+        self._book.change(plots=tuple(plots))
+        if _missing(plots) and self._record.status == "succeeded":
             self._book.change(status="incomplete")
 
     def _end(self) -> RunRecord:
@@ -260,7 +246,7 @@ class _Run:
         self._book.change(
             finished=datetime.now(UTC),
             duration_s=self._took_before_s + time.monotonic() - self._began,
-            flags=(*self._flags, *self._announce.warnings),
+            flags=(*self._flags, *self._announce.warnings, *_missing(self._record.plots)),
         )
         self._book.change(counts=self._record.counted().counts)
         self._book.reserve.give_back()
@@ -281,5 +267,8 @@ class _Run:
 
 def _reasons(record: RunRecord) -> list[str]:
     """Why it is incomplete, as far as a few words say it."""
-    plots = [f"plot '{plot.name}' was not drawn: {plot.reason}" for plot in record.plots if plot.status != "drawn"]
-    return [*plots, *(flag for trial in record.trials for flag in trial.flags)][:FLAGS_TOLD]
+    return [*_missing(record.plots), *(flag for trial in record.trials for flag in trial.flags)][:FLAGS_TOLD]
+
+
+def _missing(plots: Iterable[PlotRecord]) -> list[str]:
+    return [plot.told for plot in plots if plot.status == "failed"]
