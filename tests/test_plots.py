@@ -102,7 +102,7 @@ def test_a_plot_that_fails_leaves_the_run_incomplete_and_says_why(local: Bench) 
     record = run(local, text, [PLOTS[5], PLOTS[4]])
     assert (record.status, record.exit_code, record.error) == ("incomplete", 3, None)
     reason = "100 boxes would stand side by side; at most 30 are drawn"
-    assert record.trials[0].flags == (f"plot 'boxes-by-op' was not drawn: {reason}",)
+    assert record.flags == (f"plot 'boxes-by-op' was not drawn: {reason}",)
     assert [plot.status for plot in record.plots] == ["failed", "drawn"]
     assert benchctl.find("1", results=local.results).plots == record.plots
 

@@ -12,7 +12,7 @@ import pytest
 from benchctl.errors import RunUnreadable
 from benchctl.runs import summary
 from benchctl.runs.loading import glance, load
-from benchctl.runs.record import Failure, MetricRecord, PlotRecord, RunRecord, TrialRecord
+from benchctl.runs.record import Failure, MetricRecord, RunRecord, TrialRecord
 from benchctl.runs.store import RunDirectory, Store
 from benchctl.runs.summary import Summary, read_head, write_summary
 
@@ -57,10 +57,9 @@ def test_two_thousand_trials_that_fail_with_long_words_stay_bounded(run: RunDire
     failed = [replace(trial(n), metrics={}, status="failed", error=error) for n in range(1, TRIALS + 1)]
     write_summary(run, document(*failed))
     assert (run.path / "metadata.json").stat().st_size < 2e6
-    flagged = trial(1, flags=tuple(f"{n} {LONG}" for n in range(9)), plots=(PlotRecord(name="p", status="drawn"),))
+    flagged = trial(1, flags=tuple(f"{n} {LONG}" for n in range(9)))
     kept = flagged.summary()
     assert [len(flag) for flag in kept["flags"]] == [303] * 5 + [len("... and 4 more in trial.json")]
-    assert kept["plots"] == [{"name": "p", "status": "drawn"}]
 
 
 def test_it_is_written_ever_more_seldom_as_it_grows(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,7 +162,6 @@ def _trial_parts(record: RunRecord, trial: TrialRecord) -> list[list[str]]:
     of = " around all trials" if trial.is_around else of
     parts = [_section(f"Stages{of}", _stages(trial)), _section(f"Outputs{of}", _outputs(trial))]
     parts.append(_section(f"Columns{of}", _columns(trial)))
-    parts.append(_section(f"Flags{of}", [f"    {clean(flag)}" for flag in trial.flags]))
     if not record.error and trial.error:
         parts.append(failure_text(trial.error).split("\n"))
     return parts

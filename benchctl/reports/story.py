@@ -10,7 +10,7 @@ from typing import Any, Literal
 from benchctl import events
 from benchctl.errors import RunUnreadable
 from benchctl.events import Event
-from benchctl.reports.campaign import Campaign, misses_trials, trial_name, trials_text
+from benchctl.reports.campaign import Campaign, misses_trials, trials_text
 from benchctl.reports.failure import ending_text, logs_command, selector
 from benchctl.reports.text import check, clean, count, duration, ending, size
 from benchctl.reports.together import MANY_HOSTS, Together, is_interrupted
@@ -70,7 +70,6 @@ class Story:
         self._goes_on: set[tuple[str, str]] = set()
         self.campaign = Campaign()
         self._together = Together()
-        self._reasons: list[str] = []  # why the trials are incomplete
 
     def tell(self, event: Event) -> Sentence | None:
         """The sentence for an event; None for one that only changes what is going on."""
@@ -142,7 +141,6 @@ class Story:
         return Sentence(f"{self.campaign.position()} started") if is_told else None
 
     def _trial_finished(self, event: Event) -> Sentence | None:
-        self._reasons += [f"{trial_name(event)}: {flag}" if self.campaign.count > 1 else flag for flag in _flags(event)]
         if self.campaign.count <= 1:
             return None
         status, error = _get(event, "status"), _failure(event.data.get("error"))
@@ -244,7 +242,7 @@ class Story:
             duration_s=event.data.get("duration_s"),
             error=_failure(event.data.get("error")),
             kept=self._directory,
-            reasons=(self._reasons or _flags(event)) if status == "incomplete" else (),
+            reasons=_flags(event) if status == "incomplete" else (),
             trials=trials_text(event),
             may_resume=misses_trials(event),
         )

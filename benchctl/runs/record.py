@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from benchctl.errors import RunUnreadable, exit_code_of
@@ -179,7 +179,7 @@ class PlotRecord(Record):
     @property
     def told(self) -> str:
         """Of one that failed, in a sentence."""
-        of = f" of {self.trial}" if self.trial else ""
+        of = f" of {PurePosixPath(self.trial).name}" if self.trial else ""
         return f"plot '{self.name}'{of} was not drawn: {self.reason}"
 
 
@@ -284,6 +284,11 @@ class TrialRecord(Record):
     def place(self) -> tuple[str | None, int, bool]:
         """What tells it from the other trials of its run."""
         return self.case, self.trial, self.warmup
+
+    @property
+    def name(self) -> str:
+        """As its directory is called: `wal-02`, `w01` of a warm-up without a case; empty of the only trial of a run."""
+        return PurePosixPath(self.directory).name
 
     @property
     def is_around(self) -> bool:

@@ -267,7 +267,8 @@ class _Run:
 
 def _reasons(record: RunRecord) -> list[str]:
     """Why it is incomplete, as far as a few words say it."""
-    return [*_missing(record.plots), *(flag for trial in record.trials for flag in trial.flags)][:FLAGS_TOLD]
+    flags = [flag if record.is_single else f"{trial.name}: {flag}" for trial in record.trials for flag in trial.flags]
+    return [*flags, *_missing(record.plots)][:FLAGS_TOLD]
 
 
 def _missing(plots: Iterable[PlotRecord]) -> list[str]:
