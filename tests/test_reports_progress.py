@@ -190,13 +190,11 @@ def test_good_end_names_the_directory_and_what_is_next(stream: io.StringIO) -> N
     ]
 
 
-@pytest.mark.parametrize("kind", [events.TRIAL_FINISHED, events.RUN_FINISHED])
-def test_incomplete_end_says_why(stream: io.StringIO, kind: str) -> None:
+def test_incomplete_end_says_why(stream: io.StringIO) -> None:
     progress = PlainProgress(stream)
     progress(event(*RUN[0]))
-    for finished in (events.TRIAL_FINISHED, events.RUN_FINISHED):
-        flags = {"flags": ["optional output 'o': no such file"]} if finished == kind else {}
-        progress(event(5, finished, {"trial": 1, "status": "incomplete", "duration_s": 5.0} | flags))
+    flags = ["optional output 'o': no such file"]
+    progress(event(5, events.RUN_FINISHED, {"status": "incomplete", "duration_s": 5.0, "flags": flags}))
     assert stream.getvalue().splitlines()[1:] == [
         "[00:05.0] run-014 incomplete after 5.0 s",
         "    because  optional output 'o': no such file",
