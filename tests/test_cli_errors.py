@@ -32,7 +32,7 @@ PROBLEMS = [
     [
         (
             "rnu",
-            "benchctl: there is no command 'rnu'. Commands: run, plan, resume, list, show, logs, plot, validate, init, "
+            "benchctl: there is no command 'rnu'. Commands: init, validate, run, plan, resume, list, show, logs, plot, "
             "copy. Did you mean 'run'?",
             "benchctl --help",
         ),

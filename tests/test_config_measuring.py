@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from benchctl.config.draft import draft
 from benchctl.config.findings import References
 from benchctl.config.loader import load
 from benchctl.config.measuring import check_precision
 from benchctl.config.model import Metric, OfJson, OfLog, OfRows
 from benchctl.config.precision import Precision, parse
-from benchctl.config.schema import LISTS, draft
+from benchctl.config.schema import LISTS
 from benchctl.config.yaml_file import read
 from benchctl.errors import ConfigError
 from benchctl.expression import Name, Number, Operation

@@ -47,9 +47,8 @@ LAYERS = {  # what may be imported at run time from where; itself always
         *BASE,
     ),  # benchctl/__init__.py, the API
     "choices": ("", "given", "reports", "errors", "units"),  # shared by the front ends
-    "console": ("errors",),
     "plot_options": (),
-    "cli": ("", "choices", "console", "plot_options", "scaffold", "reports", "runs", "config", *BASE),
+    "cli": ("", "choices", "plot_options", "scaffold", "reports", "runs", "config", *BASE),
     "tasks": ("", "choices", "plot_options", "reports", "runs", "config", *BASE),
 }
 OWNERS = {  # library: who alone imports it
@@ -59,7 +58,7 @@ OWNERS = {  # library: who alone imports it
     "cryptography": ("hosts",),  # paramiko's own, for the errors it raises
     "fabric": ("hosts", "plan"),  # the plan names Fabric's Config, which it makes once for all connections
     "invoke": ("hosts", "plan", "project_task", "tasks"),  # stages are Invoke tasks; `tasks` is a front end for inv
-    "click": ("cli", "console"),
+    "click": ("cli",),
     "numpy": ("analysis", "plots"),  # plots hand over what they draw in its arrays
     "pandas": ("analysis",),
     "zstandard": ("analysis",),

@@ -8,8 +8,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
+from benchctl.config.draft import Draft, Item
 from benchctl.config.model import Case
-from benchctl.config.schema import Draft, Item
 from benchctl.config.yaml_file import Document, Place, shown
 from benchctl.template import did_you_mean
 

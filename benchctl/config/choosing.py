@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from benchctl.config.cases import of_stage
+from benchctl.config.draft import Item
 from benchctl.config.findings import References, listed
-from benchctl.config.schema import Item
 from benchctl.config.yaml_file import shown
 
 

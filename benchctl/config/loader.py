@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from benchctl.config import cases, references, schema
+from benchctl.config.draft import Draft, Item
+from benchctl.config.draft import draft as read_draft
 from benchctl.config.masking import exposed_passwords, masked
 from benchctl.config.model import (
     Benchmark,
@@ -26,7 +28,6 @@ from benchctl.config.model import (
     slug,
 )
 from benchctl.config.picture import FORMATS
-from benchctl.config.schema import Draft, Item
 from benchctl.config.yaml_file import (
     Document,
     read,
@@ -52,7 +53,7 @@ def load(path: str | Path | None = None, *, overrides: Mapping[str, str] | None 
     except ValueError as error:
         raise ConfigError([Problem(str(file), 0, "", f"can't be read: {error}")]) from error
     document = read(absolute, str(file), schema.LISTS)
-    draft = schema.draft(document)
+    draft = read_draft(document)
     draft.variables.update(_overrides(document, draft, overrides or {}))
     draft.cases = cases.expand(document, draft)
     warnings = [*exposed_passwords(document), *references.check(document, draft, absolute.parent)]

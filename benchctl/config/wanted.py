@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from benchctl.config import references, schema
+from benchctl.config.draft import Draft, draft_plots
+from benchctl.config.draft import draft as read_draft
 from benchctl.config.loader import plot_of
 from benchctl.config.model import Plot
 from benchctl.config.picture import FORMATS
-from benchctl.config.schema import Draft
 from benchctl.config.yaml_file import Document, read
 from benchctl.errors import Problem, UsageError
 from benchctl.template import did_you_mean
@@ -51,9 +52,9 @@ def load_plots(path: str | Path, overrides: Mapping[str, str], wanted: Wanted, c
     root: Any = document.root
     says_plots = "plots" in root
     root["plots"] = [] if wanted.is_new else _changed(root.get("plots", [dict(plot) for plot in chosen]), wanted)
-    draft = schema.draft(document)
+    draft = read_draft(document)
     if wanted.is_new:
-        draft.plots = schema.draft_plots(document, [_new(draft, wanted.changes)])
+        draft.plots = draft_plots(document, [_new(draft, wanted.changes)])
     draft.variables.update({name: value for name, value in overrides.items() if name in draft.variables})
     references.check_plots_alone(document, draft, Path(path).parent)
     _refuse_problems(document, wanted)
