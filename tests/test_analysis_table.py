@@ -326,7 +326,10 @@ def test_columns_that_nobody_declared_are_typed_by_pandas_over_the_whole_file(
 def test_columns_of_one_name_that_nobody_declared_are_all_there(tmp_path: Path) -> None:
     found = rows(tmp_path, "x,i,x,x.1,x\n1,2,3,4,5\n", (Column("i", "integer"),), extras=True)
     assert {name: list(values) for name, values in found.items()} == {
-        **{"x": [1], "x.2": [3], "x.1": [4], "x.3": [5]},
+        "x": [1],
+        "x.2": [3],
+        "x.1": [4],
+        "x.3": [5],
         "i": [2],
     }
 
