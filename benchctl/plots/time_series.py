@@ -41,6 +41,7 @@ def draw(job: Job) -> Figure:
     window_s = _window_s(job, how, series=sum(len(line.trials) for line in found))
     names = job.plot.y[:1] if how in COUNTING else job.plot.y  # rows are the same, whichever column is looked at
     by_unit = job.by_unit(names)
+    _limit(job, found, max(map(len, by_unit)))
     figure, axes = panels(job, len(by_unit))
     pen = _Pen(job, how, window_s, lines=len(found))
     for each, columns in zip(axes, by_unit, strict=True):
@@ -79,10 +80,15 @@ def _lines(job: Job) -> list[_Line]:
     for one in job.split([*dimensions, "trial"], most=MOST_TRIALS):
         key = dict(zip(dimensions, one.key, strict=False))
         found.setdefault(one.key[:-1], _Line(key, [])).trials.append(one)
-    if len(found) > MOST_LINES:
-        names = " and ".join(job.rows.varying(dimensions))
-        raise PlotError(f"{names} would make {len(found):,} lines; at most {MOST_LINES} are drawn")
     return list(found.values())
+
+
+def _limit(job: Job, lines: Sequence[_Line], columns: int) -> None:
+    """Raises PlotError for more lines than a panel can show. columns: the y's of a panel, at most."""
+    if len(lines) * columns > MOST_LINES:
+        told = [*job.rows.varying(list(lines[0].key)), *([f"{columns} columns"] if columns > 1 else [])]
+        number = len(lines) * columns
+        raise PlotError(f"{' and '.join(told)} would make {number:,} lines; at most {MOST_LINES} are drawn")
 
 
 class _Pen:
