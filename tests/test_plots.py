@@ -42,6 +42,8 @@ FILES = {
     "plots/deep/b.png",
 }
 
+AGGREGATIONS = ("avg", "median", "p95", "p99", "min", "max", "count", "rate")
+
 
 @pytest.mark.parametrize("number", [1, 2, 10, 3000])
 def test_a_run_draws_every_plot_of_its_config(local: Bench, number: int) -> None:
@@ -54,6 +56,27 @@ def test_a_run_draws_every_plot_of_its_config(local: Bench, number: int) -> None
     assert b"<svg" in found["plots/by-op.svg"]
     assert {plot.path for plot in record.trials[0].plots} == FILES
     assert [told["status"] for told in local.told("plot_drawn")] == ["drawn"] * 10
+
+
+@pytest.mark.parametrize("number", [2, 300])
+def test_every_aggregation_is_drawn_over_time(local: Bench, number: int) -> None:
+    plots = [
+        {"name": how, "type": "time_series", "x": ["time", "op"], "y": ["latency", "size"], "aggregation": how}
+        for how in AGGREGATIONS
+    ]
+    record = run(local, rows(number), plots)
+    assert {plot.name: plot.reason for plot in record.trials[0].plots} == dict.fromkeys(AGGREGATIONS)
+
+
+def test_columns_that_make_too_many_lines_are_refused(local: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchctl.plots.time_series.MOST_LINES", 5)
+    plot = {"name": "all", "type": "time_series", "x": ["time", "op"], "y": ["latency", "again"]}
+    columns = {name: SCHEMA[name] for name in ("time", "latency", "op")} | {"again": SCHEMA["latency"]}
+    text = "time,latency,again,op\n1,1,1,a\n2,1,1,b\n3,1,1,c\n"
+    local.path("lat.csv").write_text(text)
+    output = {"name": "lat", "remote_path": str(local.path("lat.csv")), "data_schema": columns}
+    record = local.run(local.stage("load", "true", outputs=[output]), config={"plots": [{"source": "lat", **plot}]})
+    assert record.trials[0].plots[0].reason == "op and 2 columns would make 6 lines; at most 5 are drawn"
 
 
 def test_the_same_input_gives_the_same_bytes(local: Bench) -> None:

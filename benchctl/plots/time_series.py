@@ -171,7 +171,7 @@ class _Pen:
         is_marked: bool = True,
     ) -> None:
         """A line that breaks where there are no rows; a point alone has a mark, one of too few rows a hollow one."""
-        x, y = zero + found.middles / self._scale_s, found.values
+        x, y = zero + found.middles / self._scale_s, found.values.astype(np.float64)  # counts have no NaN for a break
         self._drawn.append(y)
         breaks = np.flatnonzero(np.diff(found.middles) > GAP * self._window_s) + 1
         style: dict[str, Any] = {"color": look.colour, "alpha": alpha, "zorder": 2 + alpha}
