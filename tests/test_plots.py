@@ -222,7 +222,7 @@ def test_timestamps_of_another_day_are_shown_by_their_own_clock(local: Bench) ->
     record = run(local, rows(300), [{**plot, "format": "svg"}])
     assert record.trials[0].plots[0].reason is None
     picture = (record.path / "plots/t.svg").read_text()
-    assert "<!-- UTC, 2025-11-23 -->" in picture
+    assert "<!-- UTC, 2025-11-23 12:13 -->" in picture
 
 
 def test_a_path_that_names_the_trial_makes_a_picture_of_each(local: Bench) -> None:

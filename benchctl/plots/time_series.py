@@ -219,11 +219,17 @@ class _Pen:
 
 
 def _clock(axes: Any) -> None:
-    """Time of day, with the day in the label."""
+    """Time of day, with the day in the label; where there are seconds only, with the minute too."""
     locator: Any = AutoDateLocator(tz=UTC, minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
     locator.intervald |= {MINUTELY: [1, 2, 5, 10, 15, 30], SECONDLY: [1, 2, 5, 10, 15, 30]}
     shape: Any = ConciseDateFormatter(locator, tz=UTC, show_offset=False)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(shape)
-    first, last = (datetime.fromtimestamp(edge * DAY_S, UTC).date() for edge in axes.get_xlim())
-    axes.set_xlabel(f"UTC, {first}" + (f" to {last}" if first != last else ""))
+    axes.set_xlabel(_clock_label(*(datetime.fromtimestamp(edge * DAY_S, UTC) for edge in axes.get_xlim())))
+
+
+def _clock_label(first: datetime, last: datetime) -> str:
+    """What the ticks of an axis leave out: `UTC, 2025-11-23 12:13` of half a minute."""
+    shape = "%Y-%m-%d %H:%M" if (last - first).total_seconds() < 60 else "%Y-%m-%d"
+    ends = dict.fromkeys((f"{first:{shape}}", f"{last:{shape}}"))
+    return f"UTC, {' to '.join(ends)}"
