@@ -87,6 +87,15 @@ def test_the_same_input_gives_the_same_bytes(local: Bench) -> None:
     assert pictures(record.path) == first
 
 
+def test_a_picture_of_a_changed_file_is_not_told_to_be_of_what_was_collected(local: Bench) -> None:
+    record = run(local, rows(300), PLOTS[:1])
+    (record.path / "source.csv").write_text(rows(200))
+    benchctl.plot(record)
+    told = about(record, "over-time.png")
+    assert told["files"] == [{"run": "run-001", "trial": ".", "host": "local", "path": "source.csv"}]
+    assert told["notes"][-1] == "source.csv of run-001 was changed after it was collected; it is read as it is now"
+
+
 def test_a_picture_is_told_of_beside_it(local: Bench) -> None:
     record = run(local, rows(300), PLOTS[:1])
     told = about(record, "over-time.png")

@@ -15,6 +15,7 @@ from benchctl.analysis.agreement import Agreed, agreed
 from benchctl.analysis.checking import files_of, schema_of
 from benchctl.analysis.clocks import Counted, counted_from
 from benchctl.analysis.columns import Columns
+from benchctl.analysis.kept import change_notes, changed_since
 from benchctl.analysis.reading import Reading
 from benchctl.analysis.table import Layout, joined_values, read_table
 from benchctl.config.model import DataSchema
@@ -87,7 +88,8 @@ def frame(records: Sequence[RunRecord], output: str) -> pd.DataFrame:
         if isinstance(frames[0].get(name, pd.Series(dtype=float)).dtype, pd.CategoricalDtype):
             whole[name] = pd.api.types.union_categoricals([each[name] for each in frames], sort_categories=False)
     whole.attrs = {"units": shared.units, "elapsed_from": "trial" if counted.since_trial else "first row"}
-    if notes := [*shared.notes, *counted.notes]:
+    changed = change_notes(found, [changed_since(source) for source in found])
+    if notes := [*shared.notes, *counted.notes, *changed]:
         whole.attrs["notes"] = notes
     return whole
 

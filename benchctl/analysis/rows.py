@@ -18,6 +18,7 @@ from benchctl.analysis.agreement import agreed
 from benchctl.analysis.clocks import Zero, counted_from
 from benchctl.analysis.columns import Columns
 from benchctl.analysis.frames import OURS, Source, called_in
+from benchctl.analysis.kept import change_notes, changed_since
 from benchctl.analysis.numbers import Numbers, chained
 from benchctl.analysis.partition import partition
 from benchctl.errors import PlotError
@@ -42,7 +43,9 @@ class Rows:
         self.shared = agreed(found)
         self.runs = list(called.values())  # what each is called, also those without rows, in the order they were given
         self.count = sum(part.columns.rows for part in self.parts)
-        self.units, self.notes = self.shared.units, (*self.shared.notes, *counted.notes)
+        self.changed = [changed_since(source) for source in found]  # whether its files are not as they were collected
+        self.units = self.shared.units
+        self.notes = *self.shared.notes, *counted.notes, *change_notes(found, self.changed)
         self.since_trial = counted.since_trial
         self._declared = {column.name for source in found[:1] for column in source.schema.columns}
         self._values: dict[str, Numbers] = {}
