@@ -93,7 +93,7 @@ def test_a_picture_of_a_changed_file_is_not_told_to_be_of_what_was_collected(loc
     benchctl.plot(record)
     told = about(record, "over-time.png")
     assert told["files"] == [{"run": "run-001", "trial": ".", "host": "local", "path": "source.csv"}]
-    assert told["notes"][-1] == "source.csv of run-001 was changed after it was collected; it is read as it is now"
+    assert told["notes"][1] == "source.csv of run-001 was changed after it was collected; it is read as it is now"
 
 
 def test_a_picture_is_told_of_beside_it(local: Bench) -> None:
