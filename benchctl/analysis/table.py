@@ -25,7 +25,7 @@ from benchctl.analysis.cells import NotAllFit, all_have_zones, convert, has_zone
 from benchctl.config.model import Column
 
 THREADS = 2
-AHEAD = 6  # blocks being read or waiting
+AHEAD = 4  # blocks being read or waiting
 MOST_PROBLEMS = 20
 SMALL_BLOCK = 128 << 10
 PIECES = 8
