@@ -102,7 +102,8 @@ def called_in(runs: Mapping[str, RunRecord]) -> dict[str, str]:
 
 def _read(source: Source, run: str, shared: Agreed) -> pd.DataFrame:
     values = _values(source)
-    data = pd.DataFrame({_free(name): shared.converted(source, name, array) for name, array in values.items()})
+    converted = {_free(name): shared.converted(source, name, array) for name, array in values.items()}
+    data = pd.DataFrame(converted, copy=False)  # the arrays are nobody else's
     ours: dict[str, Any] = {
         "run": run,
         "case": source.trial.case or "",
