@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import struct
 from dataclasses import replace
@@ -66,6 +67,14 @@ def test_every_aggregation_is_drawn_over_time(local: Bench, number: int) -> None
     ]
     record = run(local, rows(number), plots)
     assert {plot.name: plot.reason for plot in record.trials[0].plots} == dict.fromkeys(AGGREGATIONS)
+
+
+def test_long_numbers_below_an_axis_are_fewer(local: Bench) -> None:
+    plot = {"name": "t", "type": "ecdf", "y": "latency", "format": "svg", "style": "paper"}
+    text = "time,latency,size,op\n" + "".join(f"{i},{1763900000000 + i},1,a\n" for i in range(30))
+    record = run(local, text, [plot])
+    picture = (record.path / "plots/t.svg").read_text()
+    assert re.findall("<!-- (1\\.[0-9]{5,}) -->", picture) == ["1.76390000000", "1.76390000002"]
 
 
 def test_columns_that_make_too_many_lines_are_refused(local: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
