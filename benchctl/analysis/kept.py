@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from benchctl.analysis.checking import files_of
-from benchctl.runs.store import open_file
 
 if TYPE_CHECKING:
     from benchctl.analysis.frames import Source
@@ -36,7 +36,7 @@ def _is_another(path: Path, size: int | None, sha256: str | None, *, since: date
         return False
     if size is not None and state.st_size != size:
         return True
-    if sha256 is None or since is None or state.st_mtime <= since.timestamp():
+    if sha256 is None or since is None or state.st_mtime <= since.timestamp() or not stat.S_ISREG(state.st_mode):
         return False
-    with open_file(path) as file:
-        return hashlib.file_digest(cast(Any, file), "sha256").hexdigest() != sha256
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() != sha256
