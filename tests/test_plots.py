@@ -65,8 +65,8 @@ def test_every_aggregation_is_drawn_over_time(local: Bench, number: int) -> None
         {"name": how, "type": "time_series", "x": ["time", "op"], "y": ["latency", "size"], "aggregation": how}
         for how in AGGREGATIONS
     ]
-    record = run(local, rows(number), plots)
-    assert {plot.name: plot.reason for plot in record.trials[0].plots} == dict.fromkeys(AGGREGATIONS)
+    run(local, rows(number), plots)
+    assert {told["name"]: told["reason"] for told in local.told("plot_drawn")} == dict.fromkeys(AGGREGATIONS)
 
 
 def test_long_numbers_below_an_axis_are_fewer(local: Bench) -> None:
@@ -84,8 +84,10 @@ def test_columns_that_make_too_many_lines_are_refused(local: Bench, monkeypatch:
     text = "time,latency,again,op\n1,1,1,a\n2,1,1,b\n3,1,1,c\n"
     local.path("lat.csv").write_text(text)
     output = {"name": "lat", "remote_path": str(local.path("lat.csv")), "data_schema": columns}
-    record = local.run(local.stage("load", "true", outputs=[output]), config={"plots": [{"source": "lat", **plot}]})
-    assert record.trials[0].plots[0].reason == "op and 2 columns would make 6 lines; at most 5 are drawn"
+    local.run(local.stage("load", "true", outputs=[output]), config={"plots": [{"source": "lat", **plot}]})
+    assert [told["reason"] for told in local.told("plot_drawn")] == [
+        "op and 2 columns would make 6 lines; at most 5 are drawn"
+    ]
 
 
 def test_the_same_input_gives_the_same_bytes(local: Bench) -> None:
