@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -72,7 +73,9 @@ def _trial(record: RunRecord, case: str | None, number: int, *, at: timedelta, h
         folder = record.path / directory
         (folder / host).mkdir(parents=True)
         (folder / path).write_text(rows(300, seed=number, begin_ms=round(began.timestamp() * 1000)))
-        kept = replace(place.outputs[0], path=path, bytes=(folder / path).stat().st_size)
+        content = (folder / path).read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        kept = replace(place.outputs[0], path=path, bytes=len(content), sha256=digest)
         kept = replace(kept, data=check(output, kept, folder))
         places[host] = replace(place, outputs=(kept,), started=began, finished=began + timedelta(seconds=1))
     stages = (replace(stage, hosts=places),)

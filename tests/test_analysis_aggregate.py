@@ -68,7 +68,8 @@ def test_windows_are_round(value: float, rounded: float) -> None:
 
 def test_a_window_holds_rows_enough_for_its_percentile() -> None:
     assert fitting_window(60, 6_000, "avg") == 0.5
-    assert fitting_window(60, 6_000, "p99") == 1.0
+    assert fitting_window(60, 6_000, "p99") == 2.0  # of 100 rows on average, every second window would have fewer
+    assert fitting_window(60, 8_000, "p99") == 1.0
     assert fitting_window(60, 10, "p99") == 10.0  # never fewer than a handful of windows
 
 

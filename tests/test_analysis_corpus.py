@@ -26,6 +26,10 @@ NOW = 1_763_900_000_000 * MS
 INTEGER = (Column("n", "integer"), Column("z", "string"))
 FLOAT = (Column("f", "float"), Column("z", "string"))
 ISO = (Column("t", "timestamp"), Column("z", "string"))
+ZONELESS = (
+    "output 'latency': times without a zone in column 't' are read as UTC; "
+    "write them with Z or their offset, as in 2025-11-23T12:13:20+01:00"
+)
 
 
 def epoch(unit: str) -> tuple[Column, ...]:
@@ -137,6 +141,7 @@ CASES = {
     "another name twice": Case(
         "time,latency,op,x,x\n1763900000000,1.5,read,1,2\n",
         rows=1,
+        remarks=(":1: column 'x' is there more than once; this one is called 'x.1'",),
         values={"latency": [1.5]},
     ),
     "spaces and cases": Case(
@@ -380,7 +385,13 @@ CASES = {
     "no end, but a whole row": Case(
         HEAD + ROW + ROW.rstrip(),
         rows=2,
+        remarks=(":3: the last line has no newline; it is read, but may be cut off",),
         values={"latency": [1.5, 1.5]},
+    ),
+    "no end, but spaces on a line of their own": Case(
+        HEAD + ROW + "  ",
+        rows=1,
+        values={"latency": [1.5]},
     ),
     "cut in the middle of a row": Case(
         HEAD + ROW + ROW[:16],
@@ -629,6 +640,7 @@ CASES = {
     "with a zone, without one and a date alone": Case(
         "t,z\n2025-11-23T12:13:20Z,\n2025-11-23 12:13:20,\n2025-11-23T13:13:20.5+01:00,\n2025-11-23,\n",
         rows=4,
+        remarks=(ZONELESS,),
         values={"t": [1763900000000000000, 1763900000000000000, 1763900000500000000, 1763856000000000000]},
         columns=ISO,
     ),

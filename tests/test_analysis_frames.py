@@ -70,6 +70,19 @@ def test_elapsed_s_counts_from_the_trials_start_by_the_controllers_clock(local: 
     assert -0.01 < elapsed < record.trials[0].duration_s
 
 
+@pytest.mark.parametrize("size", ["same", "another"])
+def test_a_file_that_was_changed_after_it_was_collected_is_told_of(local: Bench, size: str) -> None:
+    record = local.run(stage(local))
+    path = record.path / "source.csv"
+    assert "notes" not in benchctl.frame(record, "lat").attrs
+    path.touch()
+    assert "notes" not in benchctl.frame(record, "lat").attrs
+    path.write_text(TEXT.replace("1.5", "3.5" if size == "same" else "3.25"))
+    frame = benchctl.frame(record, "lat")
+    note = "source.csv of run-001 was changed after it was collected; it is read as it is now"
+    assert (frame["latency"].iloc[0], frame.attrs["notes"]) == (3.5 if size == "same" else 3.25, [note])
+
+
 def test_a_frame_of_what_is_not_there_says_what_there_is(local: Bench, tmp_path: Path) -> None:
     record = local.run(stage(local))
     with pytest.raises(DataError, match=r"run-001 has no output 'lta'. Outputs: lat. Did you mean 'lat'\?"):

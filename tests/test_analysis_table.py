@@ -149,9 +149,26 @@ def test_a_truncated_last_line_alone_is_a_remark(tmp_path: Path, end: str) -> No
     assert data.remarks == ("latency.csv:3: the last line ends in the middle and is left out",)
 
 
-def test_a_last_line_without_its_newline_is_a_row(tmp_path: Path) -> None:
+def test_a_last_line_without_its_newline_is_a_row_that_may_be_cut_off(tmp_path: Path) -> None:
     data = checked(tmp_path, HEAD + GOOD + GOOD.strip())
-    assert (data.rows, data.remarks) == (2, ())
+    assert (data.status, data.rows) == ("good", 2)
+    assert data.remarks == ("latency.csv:3: the last line has no newline; it is read, but may be cut off",)
+
+
+@pytest.mark.parametrize("others", [["2025-11-23T12:13:20+01:00", "2025-11-23T12:13:20Z"], []])
+@pytest.mark.parametrize("bad", [[], ["x"]])  # the whole block at once, or cell by cell
+def test_times_without_a_zone_are_read_as_utc_and_that_is_said(
+    tmp_path: Path, others: list[str], bad: list[str]
+) -> None:
+    for zoneless in ["2025-11-23T12:13:20", "2025-11-23 12:13", "2025-11-23"], []:
+        times = [*others, *bad, *zoneless]
+        data = checked(tmp_path, "\n".join(["t", *times, ""]), (Column("t", "timestamp"),))
+        assert (data.rows, data.bad_rows) == (len(others + zoneless), len(bad))
+        said = (
+            "output 'latency': times without a zone in column 't' are read as UTC; "
+            "write them with Z or their offset, as in 2025-11-23T12:13:20+01:00"
+        )
+        assert data.remarks == ((said,) if zoneless else ())
 
 
 @pytest.mark.parametrize(
@@ -286,7 +303,8 @@ def test_times_that_make_sense_in_another_unit_only_are_asked_about(
 
 
 @pytest.mark.parametrize(
-    ("times", "unit"), [("0 1763900000000", "ms"), ("1763900000 1763900000000", "ms"), ("1970-01-01 2025-11-23", None)]
+    ("times", "unit"),
+    [("0 1763900000000", "ms"), ("1763900000 1763900000000", "ms"), ("1970-01-01T00:00Z 2025-11-23T00:00Z", None)],
 )
 def test_times_that_reach_over_years_are_asked_about(tmp_path: Path, times: str, unit: str | None) -> None:
     data = checked(tmp_path, "t\n" + times.replace(" ", "\n") + "\n", (Column("t", "timestamp", unit),))
@@ -303,6 +321,17 @@ def test_columns_that_nobody_declared_are_typed_by_pandas_over_the_whole_file(
     found = rows(tmp_path, text, (Column("i", "integer"),), extras=True)
     assert found["number"] == [2.0] * 9 + [2.5] * 9
     assert found["mixed"] == ["3"] * 9 + ["x"] * 9
+
+
+def test_columns_of_one_name_that_nobody_declared_are_all_there(tmp_path: Path) -> None:
+    found = rows(tmp_path, "x,i,x,x.1,x\n1,2,3,4,5\n", (Column("i", "integer"),), extras=True)
+    assert {name: list(values) for name, values in found.items()} == {
+        "x": [1],
+        "x.2": [3],
+        "x.1": [4],
+        "x.3": [5],
+        "i": [2],
+    }
 
 
 @pytest.mark.parametrize(("policy", "status"), [("flag", "flagged"), ("fail", "failed"), ("ignore", "good")])

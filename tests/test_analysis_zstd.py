@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from test_analysis_table import COLUMNS, GOOD, HEAD, checked
 
-from benchctl.analysis import zstd
+from benchctl.analysis import blocks, zstd
 from benchctl.analysis.table import Layout, read_table
 
 TEXT = (HEAD + GOOD * 50_000).encode()
@@ -39,7 +39,8 @@ def test_zstd_that_ends_in_the_middle_or_is_damaged_says_so(tmp_path: Path) -> N
     assert checked(tmp_path, damaged).reason == "latency.csv: its zstd data is damaged"
 
 
-def test_zstd_is_decompressed_as_it_is_read(tmp_path: Path) -> None:
+def test_zstd_is_decompressed_as_it_is_read(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1 << 18)
     (tmp_path / "latency.csv").write_bytes(compressed(TEXT))
     with read_table(tmp_path / "latency.csv", Layout(COLUMNS)) as table:
         assert len([block.rows for block in table.blocks]) > 1

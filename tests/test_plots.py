@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import struct
 from dataclasses import replace
@@ -41,6 +42,8 @@ FILES = {
     "plots/deep/b.png",
 }
 
+AGGREGATIONS = ("avg", "median", "p95", "p99", "min", "max", "count", "rate")
+
 
 @pytest.mark.parametrize("number", [1, 2, 10, 3000])
 def test_a_run_draws_every_plot_of_its_config(local: Bench, number: int) -> None:
@@ -55,12 +58,52 @@ def test_a_run_draws_every_plot_of_its_config(local: Bench, number: int) -> None
     assert [told["status"] for told in local.told("plot_drawn")] == ["drawn"] * 10
 
 
+@pytest.mark.parametrize("number", [2, 300])
+def test_every_aggregation_is_drawn_over_time(local: Bench, number: int) -> None:
+    plots = [
+        {"name": how, "type": "time_series", "x": ["time", "op"], "y": ["latency", "size"], "aggregation": how}
+        for how in AGGREGATIONS
+    ]
+    run(local, rows(number), plots)
+    assert {told["name"]: told["reason"] for told in local.told("plot_drawn")} == dict.fromkeys(AGGREGATIONS)
+
+
+def test_long_numbers_below_an_axis_are_fewer(local: Bench) -> None:
+    plot = {"name": "t", "type": "ecdf", "y": "latency", "format": "svg", "style": "paper"}
+    text = "time,latency,size,op\n" + "".join(f"{i},{1763900000000 + i},1,a\n" for i in range(30))
+    record = run(local, text, [plot])
+    picture = (record.path / "plots/t.svg").read_text()
+    assert re.findall("<!-- (1\\.[0-9]{5,}) -->", picture) == ["1.76390000000", "1.76390000002"]
+
+
+def test_columns_that_make_too_many_lines_are_refused(local: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchctl.plots.time_series.MOST_LINES", 5)
+    plot = {"name": "all", "type": "time_series", "x": ["time", "op"], "y": ["latency", "again"]}
+    columns = {name: SCHEMA[name] for name in ("time", "latency", "op")} | {"again": SCHEMA["latency"]}
+    text = "time,latency,again,op\n1,1,1,a\n2,1,1,b\n3,1,1,c\n"
+    local.path("lat.csv").write_text(text)
+    output = {"name": "lat", "remote_path": str(local.path("lat.csv")), "data_schema": columns}
+    local.run(local.stage("load", "true", outputs=[output]), config={"plots": [{"source": "lat", **plot}]})
+    assert [told["reason"] for told in local.told("plot_drawn")] == [
+        "op and 2 columns would make 6 lines; at most 5 are drawn"
+    ]
+
+
 def test_the_same_input_gives_the_same_bytes(local: Bench) -> None:
     record = run(local, rows(500), PLOTS)
     first = pictures(record.path)
     shutil.rmtree(record.path / "plots")
     assert {one.status for one in benchctl.plot(record)} == {"drawn"}
     assert pictures(record.path) == first
+
+
+def test_a_picture_of_a_changed_file_is_not_told_to_be_of_what_was_collected(local: Bench) -> None:
+    record = run(local, rows(300), PLOTS[:1])
+    (record.path / "source.csv").write_text(rows(200))
+    benchctl.plot(record)
+    told = about(record, "over-time.png")
+    assert told["files"] == [{"run": "run-001", "trial": ".", "host": "local", "path": "source.csv"}]
+    assert told["notes"][1] == "source.csv of run-001 was changed after it was collected; it is read as it is now"
 
 
 def test_a_picture_is_told_of_beside_it(local: Bench) -> None:
@@ -195,7 +238,7 @@ def test_timestamps_of_another_day_are_shown_by_their_own_clock(local: Bench) ->
     record = run(local, rows(300), [{**plot, "format": "svg"}])
     assert record.plots[0].reason is None
     picture = (record.path / "plots/t.svg").read_text()
-    assert "<!-- UTC, 2025-11-23 -->" in picture
+    assert "<!-- UTC, 2025-11-23 12:13 -->" in picture
 
 
 def test_a_path_that_names_the_trial_makes_a_picture_of_each(local: Bench) -> None:

@@ -39,6 +39,8 @@ def reduce(values: Any, how: str) -> float:
 def fitting_window(span_s: float, rows: int, how: str) -> float:
     """A round number of seconds: some hundred windows, but with rows enough in each for its percentile to mean much."""
     needed = 1 / (1 - QUANTILES.get(how, 0.9))
+    if how in QUANTILES:
+        needed += 3 * math.sqrt(needed)  # windows of rows that come at random differ so much: few have less then
     wanted = max(span_s / MOST_WINDOWS, span_s * needed / max(rows, 1))
     return round_up(max(min(wanted, span_s / FEWEST_WINDOWS), 1e-6))
 

@@ -27,6 +27,7 @@ _COMMA = re.compile(r"\s*[+-]?[0-9][0-9.,]*,[0-9.,]*[0-9]\s*", re.ASCII)
 _PLAIN_ISO = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9}))?(Z|[+-][0-9]{2}:[0-9]{2})?"
 )
+_ZONE = re.compile(r"[T ].*(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)\Z", re.ASCII)  # after the date
 _ISO_CURES = {  # of what is often written instead
     re.compile(r"(?:19|20)[0-9]{6}"): "write a date as 2025-11-23",
     _FLOAT: "give the column its unit",
@@ -97,6 +98,22 @@ def _iso(series: pd.Series[Any]) -> Any:
     if moments.isna().any():
         raise NotAllFit
     return moments.astype(np.int64).to_numpy()
+
+
+def is_iso(column: Column) -> bool:
+    """Whether its cells are ISO 8601 times."""
+    return column.type == "timestamp" and column.unit is None
+
+
+def has_zone(cell: str) -> bool:
+    """Whether an ISO 8601 time says which zone it is of."""
+    return _ZONE.search(cell.strip()) is not None
+
+
+def all_have_zones(series: pd.Series[Any]) -> bool:
+    """Of a column of ISO 8601 times."""
+    ends_in_z = series.str.endswith("Z")
+    return bool(ends_in_z.all() or series[~ends_in_z].map(has_zone).all())
 
 
 _COLUMNS: dict[str, Callable[[pd.Series[Any], Column], Any]] = {

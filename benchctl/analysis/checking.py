@@ -41,7 +41,7 @@ def check(output: Output, record: OutputRecord, folder: Path) -> DataRecord:
         rows=rows,
         bad_rows=found.bad_rows,
         problems=(*found.broken, *found.problems[: MOST_PROBLEMS - len(found.broken)], *too_few),
-        remarks=(*found.remarks, *(f"output {output.name!r}: {doubt}" for doubt in summaries.doubts())),
+        remarks=(*found.remarks, *(f"output {output.name!r}: {doubt}" for doubt in _doubts(found, summaries))),
         status=_status(output, bad_rows=found.bad_rows, is_broken=bool(found.broken or too_few)),
         reason="; ".join(_reasons(rows, found) + too_few) or None,
         columns=summaries.records(collected.columns()),
@@ -57,6 +57,7 @@ class _Found:
     remarks: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)  # a sentence for each file that is no such table
     has_undeclared: bool = False
+    zoneless: set[str] = field(default_factory=set)
 
 
 def _read(files: Sequence[Path], layout: Layout, summaries: Summaries, collected: Collecting) -> _Found:
@@ -76,7 +77,14 @@ def _read(files: Sequence[Path], layout: Layout, summaries: Summaries, collected
             found.bad_rows += table.bad_rows
             found.problems += table.problems
             found.remarks += table.remarks
+            found.zoneless |= table.zoneless
     return found
+
+
+def _doubts(found: _Found, summaries: Summaries) -> list[str]:
+    cure = "are read as UTC; write them with Z or their offset, as in 2025-11-23T12:13:20+01:00"
+    zoneless = [f"times without a zone in column {name!r} {cure}" for name in sorted(found.zoneless)]
+    return [*zoneless, *summaries.doubts()]
 
 
 def _status(output: Output, *, bad_rows: int, is_broken: bool) -> str:

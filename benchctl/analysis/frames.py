@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +13,9 @@ import pandas as pd
 
 from benchctl.analysis.agreement import Agreed, agreed
 from benchctl.analysis.checking import files_of, schema_of
+from benchctl.analysis.clocks import Counted, counted_from
 from benchctl.analysis.columns import Columns
+from benchctl.analysis.kept import change_notes, changed_since
 from benchctl.analysis.reading import Reading
 from benchctl.analysis.table import Layout, joined_values, read_table
 from benchctl.config.model import DataSchema
@@ -24,7 +25,6 @@ from benchctl.template import did_you_mean
 
 OURS = ("run", "case", "trial", "host", "elapsed_s")
 _TEXT = pd.Index(["a"]).dtype  # what pandas takes texts for
-_NEAR_S = 86_400.0  # timestamps further than a day from their trial are taken for counted from something else
 
 
 class Source(NamedTuple):
@@ -84,14 +84,15 @@ def frame(records: Sequence[RunRecord], output: str) -> pd.DataFrame:
     found = [source for record in records for source in sources(record, output)]
     called, shared = called_in({source.run.uid: source.run for source in found}), agreed(found)
     frames = [_read(source, called[source.run.uid], shared) for source in found]
+    counted = _add_times(frames, found)
     whole = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
     for name in whole.columns:
         if isinstance(frames[0].get(name, pd.Series(dtype=float)).dtype, pd.CategoricalDtype):
             whole[name] = pd.api.types.union_categoricals([each[name] for each in frames], sort_categories=False)
-    begins = {each.attrs.get("elapsed_from") for each in frames} - {None}
-    whole.attrs = {"units": shared.units, "elapsed_from": "trial" if begins == {"trial"} else "first row"}
-    if shared.notes:
-        whole.attrs["notes"] = list(shared.notes)
+    whole.attrs = {"units": shared.units, "elapsed_from": "trial" if counted.since_trial else "first row"}
+    changed = change_notes(found, [changed_since(source) for source in found])
+    if notes := [*shared.notes, *counted.notes, *changed]:
+        whole.attrs["notes"] = notes
     return whole
 
 
@@ -103,7 +104,8 @@ def called_in(runs: Mapping[str, RunRecord]) -> dict[str, str]:
 
 def _read(source: Source, run: str, shared: Agreed) -> pd.DataFrame:
     values = _values(source)
-    data = pd.DataFrame({_free(name): shared.converted(source, name, array) for name, array in values.items()})
+    converted = {_free(name): shared.converted(source, name, array) for name, array in values.items()}
+    data = pd.DataFrame(converted, copy=False)  # the arrays are nobody else's
     ours: dict[str, Any] = {
         "run": run,
         "case": source.trial.case or "",
@@ -115,7 +117,28 @@ def _read(source: Source, run: str, shared: Agreed) -> pd.DataFrame:
         names: Any = [value]
         same: Any = codes + np.int64(value) if name == "trial" else pd.Categorical.from_codes(codes, names)
         data.insert(position, name, same)
-    return _with_times(data, source.schema.columns, source)
+    return data
+
+
+def _add_times(frames: Sequence[pd.DataFrame], found: Sequence[Source]) -> Counted:
+    """Insert `elapsed_s`, of the first timestamp, and make moments of all of them."""
+    stamps = [_stamps(source) for source in found]
+    ends = [
+        (int(data[names[0]].min()), int(data[names[0]].max())) if names and len(data) else None
+        for data, names in zip(frames, stamps, strict=True)
+    ]
+    counted = counted_from(found, ends)
+    for data, names, zero in zip(frames, stamps, counted.zeros, strict=True):
+        if names:
+            data.insert(len(OURS) - 1, "elapsed_s", zero.elapsed_s(data[names[0]]).astype("float64"))
+        for name in names:
+            data[name] = pd.Series(data[name].to_numpy(np.int64).view("datetime64[ns]")).dt.tz_localize("UTC")
+    return counted
+
+
+def _stamps(source: Source) -> list[str]:
+    """The timestamps of a source, as a frame calls them."""
+    return [_free(column.name) for column in source.schema.columns if column.type == "timestamp"]
 
 
 def _values(source: Source) -> dict[str, Any]:
@@ -163,41 +186,3 @@ def _parts(path: Path, layout: Layout) -> Iterator[dict[str, Any]]:
 def _free(name: str) -> str:
     """A column's name beside ours."""
     return f"file.{name}" if name in OURS else name
-
-
-def _with_times(data: pd.DataFrame, columns: Sequence[Any], source: Source) -> pd.DataFrame:
-    stamps = [_free(column.name) for column in columns if column.type == "timestamp"]
-    if stamps:
-        times, begin = elapsed_s(data[stamps[0]], source)
-        data.insert(len(OURS) - 1, "elapsed_s", times)
-        data.attrs["elapsed_from"] = begin
-    for name in stamps:
-        data[name] = pd.Series(data[name].to_numpy(np.int64).view("datetime64[ns]")).dt.tz_localize("UTC")
-    return data
-
-
-def elapsed_s(nanoseconds: Any, source: Source) -> tuple[Any, str | None]:
-    """Seconds since where `elapsed_from` says, and its name."""
-    if not len(nanoseconds):
-        return nanoseconds.astype("float64"), None
-    begin, shift_s, since = elapsed_from(int(nanoseconds.min()), source)
-    return (nanoseconds - begin) / 1e9 - shift_s, since
-
-
-def elapsed_from(first: int, source: Source) -> tuple[int, float, str]:
-    """Where time is counted from: nanoseconds, seconds to be taken off then, and "trial" or "first row".
-
-    That is when the trial began, by the controller's clock: the host's measured offset is taken off. It is the first
-    row where the timestamps are of another time than the trial.
-    """
-    began = _nanoseconds(source.trial.started or source.run.started or datetime.now(UTC))
-    if abs(first - began) / 1e9 > _NEAR_S + (source.trial.duration_s or 0.0):
-        return first, 0.0, "first row"
-    host = source.run.hosts.get(source.host)
-    offset = host.facts.get("clock_offset_s") if host else None
-    return began, offset if isinstance(offset, (int, float)) else 0.0, "trial"
-
-
-def _nanoseconds(moment: datetime) -> int:
-    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1000

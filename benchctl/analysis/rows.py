@@ -15,8 +15,10 @@ import numpy as np
 
 from benchctl.analysis.aggregate import reduce
 from benchctl.analysis.agreement import agreed
+from benchctl.analysis.clocks import Zero, counted_from
 from benchctl.analysis.columns import Columns
-from benchctl.analysis.frames import OURS, Source, called_in, elapsed_from
+from benchctl.analysis.frames import OURS, Source, called_in
+from benchctl.analysis.kept import change_notes, changed_since
 from benchctl.analysis.numbers import Numbers, chained
 from benchctl.analysis.partition import partition
 from benchctl.errors import PlotError
@@ -32,13 +34,19 @@ class Rows:
     def __init__(self, found: Sequence[Source], columns: Sequence[Columns], time: str | None) -> None:
         """columns: of each source. time: the timestamp that says when a row is of. Raises DataError."""
         called = called_in({source.run.uid: source.run for source in found})
-        parts = [_Part(source, called[source.run.uid], its, time) for source, its in zip(found, columns, strict=True)]
+        counted = counted_from(found, [_ends(its, time) for its in columns])
+        parts = [
+            _Part(source, called[source.run.uid], its, time=time, zero=zero)
+            for source, its, zero in zip(found, columns, counted.zeros, strict=True)
+        ]
         self.parts = [part for part in parts if part.columns.rows]
         self.shared = agreed(found)
         self.runs = list(called.values())  # what each is called, also those without rows, in the order they were given
         self.count = sum(part.columns.rows for part in self.parts)
-        self.units, self.notes = self.shared.units, self.shared.notes
-        self.since_trial = all(part.since == "trial" for part in self.parts)
+        self.changed = [changed_since(source) for source in found]  # whether its files are not as they were collected
+        self.units = self.shared.units
+        self.notes = *self.shared.notes, *counted.notes, *change_notes(found, self.changed)
+        self.since_trial = counted.since_trial
         self._declared = {column.name for source in found[:1] for column in source.schema.columns}
         self._values: dict[str, Numbers] = {}
 
@@ -128,21 +136,16 @@ class Rows:
 class _Part:
     """The rows of one source."""
 
-    def __init__(self, source: Source, run: str, columns: Columns, time: str | None) -> None:
-        self.source, self.columns, self._time = source, columns, time
+    def __init__(self, source: Source, run: str, columns: Columns, *, time: str | None, zero: Zero) -> None:
+        self.source, self.columns, self._time, self._zero = source, columns, time, zero
         labels = run, source.trial.case or "", str(source.trial.trial), source.host
         self.labels = dict(zip(LABELS, labels, strict=True))
-        self._begin_ns, self._shift_s, self.since = 0, 0.0, "first row"
-        if time and columns.rows:
-            self._begin_ns, self._shift_s, self.since = elapsed_from(int(columns.numbers(time).min()), source)
 
     @property
     def elapsed_s(self) -> Numbers:
         assert self._time is not None
         chunks = self.columns.numbers(self._time).chunks
-        return Numbers(
-            self.columns.rows, lambda: ((chunk - self._begin_ns) / 1e9 - self._shift_s for chunk in chunks())
-        )
+        return Numbers(self.columns.rows, lambda: map(self._zero.elapsed_s, chunks()))
 
     def names(self, dimension: str) -> Sequence[str]:
         if dimension in LABELS:
@@ -157,6 +160,14 @@ class _Part:
         places = np.array([names[name] for name in self.names(dimension)], np.int64)
         for chunk in self.columns.numbers(_column(dimension)).chunks():
             yield places[chunk]
+
+
+def _ends(columns: Columns, time: str | None) -> tuple[int, int] | None:
+    """The first and the last timestamp; None where there is none."""
+    if not time or not columns.rows:
+        return None
+    stamps = columns.numbers(time)
+    return int(stamps.min()), int(stamps.max())
 
 
 def _column(dimension: str) -> str:

@@ -21,11 +21,11 @@ import numpy as np
 import pandas as pd
 
 from benchctl.analysis.blocks import Header, opened, read_blocks, read_header, text_rows
-from benchctl.analysis.cells import NotAllFit, convert, parse
+from benchctl.analysis.cells import NotAllFit, all_have_zones, convert, has_zone, is_iso, parse
 from benchctl.config.model import Column
 
 THREADS = 2
-AHEAD = 6  # blocks being read or waiting
+AHEAD = 4  # blocks being read or waiting
 MOST_PROBLEMS = 20
 SMALL_BLOCK = 128 << 10
 PIECES = 8
@@ -52,6 +52,7 @@ class Block:
     bad_rows: int = 0
     problems: list[tuple[int, str]] = field(default_factory=list)
     is_truncated: bool = False
+    is_open: bool = False  # its last line is good, but has no newline
 
 
 @dataclass
@@ -64,6 +65,7 @@ class Table:
     bad_rows: int = 0
     problems: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    zoneless: set[str] = field(default_factory=set)  # columns in which times without a zone were read as UTC
 
 
 def header_of(path: Path, layout: Layout) -> Header:
@@ -81,7 +83,7 @@ def read_table(path: Path, layout: Layout) -> Iterator[Table]:
     with opened(path) as stream:
         header, start = read_header(stream, path.name, layout.columns, layout.delimiter)
         reader = _Reader(layout, header)
-        table = Table(path.name, header, iter(()), remarks=list(header.remarks))
+        table = Table(path.name, header, iter(()), remarks=list(header.remarks), zoneless=reader.zoneless)
         with ThreadPoolExecutor(THREADS) as pool:
             table.blocks = _numbered(table, _in_order(pool, reader, stream, start=start))
             try:
@@ -111,6 +113,10 @@ def _numbered(table: Table, blocks: Iterator[Block]) -> Iterator[Block]:
         line += block.lines
         if block.is_truncated:
             table.remarks.append(f"{table.name}:{line - 1}: the last line ends in the middle and is left out")
+        elif block.is_open:
+            table.remarks.append(
+                f"{table.name}:{line - 1}: the last line has no newline; it is read, but may be cut off"
+            )
         yield block
 
 
@@ -119,7 +125,7 @@ class _Reader:
 
     def __init__(self, layout: Layout, header: Header) -> None:
         self._layout = layout
-        self._header = header.names
+        self._header, self.zoneless = header, set[str]()
         self._names = [f"{i}" for i in range(len(header.names))]  # by position: names may repeat
         self._declared = {self._names[at]: column for at, column in zip(header.positions, layout.columns, strict=True)}
         self._extras = {
@@ -128,10 +134,15 @@ class _Reader:
             if layout.extras and name not in self._declared
         }
         self._strings = {n: "category" for n, c in self._declared.items() if c.type == "string"}
-        self._strings |= {n: "str" for n, c in self._declared.items() if c.type == "timestamp" and c.unit is None}
+        self._strings |= {n: "str" for n, c in self._declared.items() if is_iso(c)}
 
     def read(self, data: bytes, *, is_cut: bool) -> Block:
         """The rows of a block of whole lines; is_cut: its last line may be truncated."""
+        block = self._read(data, is_cut=is_cut)
+        block.is_open = is_cut and not block.is_truncated
+        return block
+
+    def _read(self, data: bytes, *, is_cut: bool) -> Block:
         try:
             return self._read_fast(data)
         except (NotAllFit, ValueError, Warning, pd.errors.ParserError):
@@ -140,7 +151,7 @@ class _Reader:
             return self._read_slowly(data, is_cut=is_cut)
         pieces = list(_pieces(data))
         last = len(pieces) - 1
-        return _joined([self.read(piece, is_cut=is_cut and i == last) for i, piece in enumerate(pieces)])
+        return _joined([self._read(piece, is_cut=is_cut and i == last) for i, piece in enumerate(pieces)])
 
     def _read_fast(self, data: bytes) -> Block:
         raw = np.frombuffer(data, np.uint8)
@@ -157,6 +168,9 @@ class _Reader:
         if len(frame) != lines:
             raise NotAllFit
         values = {column.name: convert(frame[name], column) for name, column in self._declared.items()}
+        for name, column in self._declared.items():
+            if is_iso(column) and column.name not in self.zoneless and not all_have_zones(frame[name]):
+                self.zoneless.add(column.name)
         extras = {given: frame[name].array for name, given in self._extras.items()}
         return Block({**extras, **values}, rows=len(frame), lines=_line_count(data) if b'"' in data else lines)
 
@@ -234,9 +248,15 @@ class _Reader:
             try:
                 row.append(parse(cells[int(name)], column))
             except ValueError as error:
-                is_header = tuple(cell.strip("\ufeff \t") for cell in cells) == self._header
+                is_header = self._is_header(cells)
                 raise ValueError("it is the header again" if is_header else f"{column.name}: {error}") from error
+            if is_iso(column) and not has_zone(cells[int(name)]):
+                self.zoneless.add(column.name)
         return row
+
+    def _is_header(self, cells: Sequence[str]) -> bool:
+        """Whether all declared columns hold their own names."""
+        return all(cells[at].strip("\ufeff \t") == self._header.names[at] for at in self._header.positions)
 
     def _columns(self, rows: list[list[Any]]) -> dict[str, Any]:
         found: dict[str, Any] = {}

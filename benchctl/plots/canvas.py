@@ -6,17 +6,18 @@ import io
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import floor
 from typing import TYPE_CHECKING, Any, Literal
 
 import seaborn as sns
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
 from benchctl.analysis.aggregate import wants_log
 from benchctl.config.model import Plot
 from benchctl.errors import PlotError
 from benchctl.plots.legend import add_legends
-from benchctl.plots.names import listed_gaps, missing_glyphs, natural, shown, wrapped
+from benchctl.plots.names import listed_gaps, missing_glyphs, natural, shown, width_in, wrapped
 from benchctl.plots.style import DASHES, STYLES, Look, Style, looks
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 MOST_PANELS = 8
 MOST_PIXELS = 50_000_000  # 200 MB while it is drawn
+TICKS_ROOM = 0.75  # of a picture's width for the numbers below an axis
 _METADATA: dict[str, dict[str, None]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
@@ -165,6 +167,7 @@ def finish(job: Job, figure: Figure, axes: Sequence[Axes]) -> None:
     style, width = job.style, figure.get_figwidth()
     for each in axes:
         sns.despine(ax=each, left=True)
+        _thin_out(each, style, width)
     if title := job.plot.title or ("" if style.is_printed else job.plot.name):
         figure.suptitle(wrapped(shown(title, longest=200), width, style.title), fontweight="bold")
     add_legends(figure, axes, style, grows=job.plot.height_in is None)
@@ -174,6 +177,17 @@ def finish(job: Job, figure: Figure, axes: Sequence[Axes]) -> None:
     if notes:
         text = wrapped(notes, width, style.small * 0.9, most=6)
         figure.supxlabel(text, fontsize=style.small * 0.9, color="0.35", x=0.01, ha="left")
+
+
+def _thin_out(axes: Axes, style: Style, width: float) -> None:
+    """No more numbers below an axis than have room beside each other. width: the picture's, in inches."""
+    shape, ticks = axes.xaxis.get_major_formatter(), axes.get_xticks()
+    if not isinstance(shape, ScalarFormatter) or not len(ticks):
+        return
+    wide = max(width_in(f"{text}  ", style.small) for text in shape.format_ticks(list(ticks)))
+    room = floor(width * TICKS_ROOM / wide)
+    if len(ticks) > room:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=max(room - 1, 1)))
 
 
 def image(figure: Figure, job: Job) -> bytes:

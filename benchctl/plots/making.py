@@ -184,14 +184,17 @@ def _sidecar(job: Job, found: Sequence[Source]) -> str:
             "trial": source.trial.directory,
             "host": source.host,
             "path": source.output.path,
-            "bytes": source.output.bytes,
-            "sha256": source.output.sha256,
-            "rows": source.output.data.rows if source.output.data else None,
+            **({} if is_changed else _as_collected(source)),  # what was recorded is of another file then
         }
-        for source in found
+        for source, is_changed in zip(found, job.rows.changed, strict=True)
     ]
     document = {"schema": "benchctl/plot@1", "plot": plot, "runs": list(runs.values()), "files": files}
     return json.dumps(document | {"settings": job.settings, "notes": [*job.notes, *job.cautions]}, indent=2) + "\n"
+
+
+def _as_collected(source: Source) -> dict[str, Any]:
+    output = source.output
+    return {"bytes": output.bytes, "sha256": output.sha256, "rows": output.data.rows if output.data else None}
 
 
 def _write(folder: Folder, name: str, picture: bytes, about: str) -> None:

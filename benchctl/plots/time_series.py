@@ -41,6 +41,7 @@ def draw(job: Job) -> Figure:
     window_s = _window_s(job, how, series=sum(len(line.trials) for line in found))
     names = job.plot.y[:1] if how in COUNTING else job.plot.y  # rows are the same, whichever column is looked at
     by_unit = job.by_unit(names)
+    _limit(job, found, max(map(len, by_unit)))
     figure, axes = panels(job, len(by_unit))
     pen = _Pen(job, how, window_s, lines=len(found))
     for each, columns in zip(axes, by_unit, strict=True):
@@ -79,10 +80,15 @@ def _lines(job: Job) -> list[_Line]:
     for one in job.split([*dimensions, "trial"], most=MOST_TRIALS):
         key = dict(zip(dimensions, one.key, strict=False))
         found.setdefault(one.key[:-1], _Line(key, [])).trials.append(one)
-    if len(found) > MOST_LINES:
-        names = " and ".join(job.rows.varying(dimensions))
-        raise PlotError(f"{names} would make {len(found):,} lines; at most {MOST_LINES} are drawn")
     return list(found.values())
+
+
+def _limit(job: Job, lines: Sequence[_Line], columns: int) -> None:
+    """Raises PlotError for more lines than a panel can show. columns: the y's of a panel, at most."""
+    if len(lines) * columns > MOST_LINES:
+        told = [*job.rows.varying(list(lines[0].key)), *([f"{columns} columns"] if columns > 1 else [])]
+        number = len(lines) * columns
+        raise PlotError(f"{' and '.join(told)} would make {number:,} lines; at most {MOST_LINES} are drawn")
 
 
 class _Pen:
@@ -165,7 +171,7 @@ class _Pen:
         is_marked: bool = True,
     ) -> None:
         """A line that breaks where there are no rows; a point alone has a mark, one of too few rows a hollow one."""
-        x, y = zero + found.middles / self._scale_s, found.values
+        x, y = zero + found.middles / self._scale_s, found.values.astype(np.float64)  # counts have no NaN for a break
         self._drawn.append(y)
         breaks = np.flatnonzero(np.diff(found.middles) > GAP * self._window_s) + 1
         style: dict[str, Any] = {"color": look.colour, "alpha": alpha, "zorder": 2 + alpha}
@@ -213,11 +219,17 @@ class _Pen:
 
 
 def _clock(axes: Any) -> None:
-    """Time of day, with the day in the label."""
+    """Time of day, with the day in the label; where there are seconds only, with the minute too."""
     locator: Any = AutoDateLocator(tz=UTC, minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
     locator.intervald |= {MINUTELY: [1, 2, 5, 10, 15, 30], SECONDLY: [1, 2, 5, 10, 15, 30]}
     shape: Any = ConciseDateFormatter(locator, tz=UTC, show_offset=False)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(shape)
-    first, last = (datetime.fromtimestamp(edge * DAY_S, UTC).date() for edge in axes.get_xlim())
-    axes.set_xlabel(f"UTC, {first}" + (f" to {last}" if first != last else ""))
+    axes.set_xlabel(_clock_label(*(datetime.fromtimestamp(edge * DAY_S, UTC) for edge in axes.get_xlim())))
+
+
+def _clock_label(first: datetime, last: datetime) -> str:
+    """What the ticks of an axis leave out: `UTC, 2025-11-23 12:13` of half a minute."""
+    shape = "%Y-%m-%d %H:%M" if (last - first).total_seconds() < 60 else "%Y-%m-%d"
+    ends = dict.fromkeys((f"{first:{shape}}", f"{last:{shape}}"))
+    return f"UTC, {' to '.join(ends)}"
