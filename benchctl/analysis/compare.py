@@ -31,8 +31,8 @@ def compare(subjects: Sequence[Subject], *, base: str, candidate: str, is_paired
     """
     all_sides = [sides_of(subject, is_paired=is_paired) for subject in subjects]
     shifts = [_shift(sides) for sides in all_sides]
-    tested = [i for i, shift in enumerate(shifts) if shift and subjects[i].is_declared]
-    adjusted = dict(zip(tested, holm([shifts[i].test.p for i in tested]), strict=True))
+    tested = {i: shift.test.p for i, shift in enumerate(shifts) if shift and subjects[i].is_declared}
+    adjusted = dict(zip(tested, holm(list(tested.values())), strict=True))
     rows = []
     for i, (subject, sides, shift) in enumerate(zip(subjects, all_sides, shifts, strict=True)):
         row = _numbers(subject, sides)
