@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -30,21 +32,21 @@ class Sides:
     step: float
     warnings: tuple[str, ...]
 
-    @property
+    @cached_property
     def on_logs(self) -> bool:
         """Whether a ratio makes sense: of positive numbers only."""
         return bool((self.base > 0).all() and (self.candidate > 0).all())
 
-    @property
+    @cached_property
     def has_other_than_zero(self) -> bool:
         return bool(self.base.any() or self.candidate.any())
 
-    @property
+    @cached_property
     def scaled(self) -> tuple[Values, Values]:
         """Base and candidate on the scale that they are compared on."""
         return (np.log(self.base), np.log(self.candidate)) if self.on_logs else (self.base, self.candidate)
 
-    @property
+    @cached_property
     def steps(self) -> tuple[float, float]:
         """The step on that scale, of base and candidate."""
         base, candidate = (scaled_step(self.step, side, on_logs=self.on_logs) for side in (self.base, self.candidate))
@@ -83,8 +85,8 @@ def _trials(sample: Sample, what: str) -> list[Trial]:
         if not (math.isfinite(value) and abs(value) < LARGEST):
             raise ValueError(f"{what}: value {number} is {value}, which can't be compared")
     named = [number for number, _ in found if number is not None]
-    if twice := {number for number in named if named.count(number) > 1}:
-        raise ValueError(f"{what}: round {min(twice)} comes twice")
+    if len(set(named)) < len(named):
+        raise ValueError(f"{what}: round {statistics.mode(named)} comes twice")
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 
 from benchctl.analysis.estimates import ALPHA
@@ -68,4 +69,6 @@ def _trials(shift: Shift, distance: float, alpha: float, power: float) -> int | 
         df = sides * (n - 1)
         return bool((stdtrit(df, 1 - alpha / 2) + stdtrit(df, power)) * spread <= room * math.sqrt(n))
 
-    return next((n for n in range(2, MOST_TRIALS + 1) if is_enough(n)), None)
+    numbers = range(2, MOST_TRIALS + 1)
+    place = bisect_left(numbers, True, key=is_enough)
+    return numbers[place] if place < len(numbers) else None
