@@ -28,7 +28,7 @@ LAYERS = {  # what may be imported at run time from where; itself always
     "plan": ("config", "hosts", "project_task", *BASE),
     "workflow": ("plan", "project_task", "runs", "hosts", "config", *BASE),
     "copying": ("plan", "hosts", "config", *BASE),
-    "reports": ("runs", "config", *BASE),
+    "reports": ("analysis", "runs", "config", *BASE),
     "scaffold": ("errors",),
     "given": ("names", "errors"),  # checks of the API and the front ends
     "": (
@@ -58,6 +58,7 @@ OWNERS = {  # library: who alone imports it
     "click": ("cli", "console"),
     "numpy": ("analysis", "plots"),  # plots hand over what they draw in its arrays
     "pandas": ("analysis",),
+    "scipy": ("analysis",),
     "matplotlib": ("plots",),
     "seaborn": ("plots",),
 }
