@@ -37,8 +37,9 @@ def compare(subjects: Sequence[Subject], *, base: str, candidate: str, is_paired
     for i, (subject, sides, shift) in enumerate(zip(subjects, all_sides, shifts, strict=True)):
         row = _numbers(subject, sides)
         if shift:
-            row = _with_shift(row, sides, shift)
-            row = _judged(row, shift, _margin(subject, sides), p_adjusted=adjusted.get(i), tests=len(tested))
+            margin = _margin(subject, sides)
+            row = _with_shift(row, sides, shift, margin=margin)
+            row = _judged(row, shift, margin, p_adjusted=adjusted.get(i), tests=len(tested))
         rows.append(row)
     return Comparison(base, candidate, is_paired, tuple(rows), () if is_paired else (wording.APART,))
 
@@ -58,14 +59,14 @@ def _numbers(subject: Subject, sides: Sides) -> Row:
     return replace(row, sentence=wording.too_few(row))
 
 
-def _with_shift(row: Row, sides: Sides, shift: Shift) -> Row:
+def _with_shift(row: Row, sides: Sides, shift: Shift, *, margin: float) -> Row:
     return replace(
         row,
         ratio=_interval(shift, math.exp) if sides.on_logs else None,
         difference=None if sides.on_logs else _interval(shift, float),
         test=shift.test,
         effect=superiority(sides.base, sides.candidate, is_paired=sides.is_paired),
-        warnings=(*row.warnings, *_doubts(sides, shift)),
+        warnings=(*row.warnings, *_doubts(sides, shift, margin)),
     )
 
 
@@ -96,17 +97,22 @@ def _judged(row: Row, shift: Shift, margin: float, *, p_adjusted: float | None, 
     needed = trials_needed(shift, margin, tests) if word == "not enough data" else None
     more = max(needed - shift.n, 1) if needed else None
     row = replace(row, p_adjusted=p_adjusted, verdict=word, more_trials=more)
-    return replace(row, sentence=wording.sentence(row, is_coarse=shift.slack > 0))
+    return replace(row, sentence=wording.sentence(row, is_coarse=_is_coarse(shift, margin)))
 
 
-def _doubts(sides: Sides, shift: Shift) -> Iterator[str]:
+def _is_coarse(shift: Shift, margin: float) -> bool:
+    """Whether rounding is of any consequence."""
+    return shift.slack > margin / 10
+
+
+def _doubts(sides: Sides, shift: Shift, margin: float) -> Iterator[str]:
     """What makes the interval of a row less than it seems."""
     scaled = sides.scaled
     if shift.test.df is None:
         yield wording.FAR_VALUES
     if min(map(len, scaled)) <= FEW and any(has_two_modes(side) for side in scaled):
         yield wording.TWO_MODES
-    if shift.slack and sides.has_other_than_zero:
+    if _is_coarse(shift, margin):
         yield wording.coarse(sides.step)
     if not sides.is_paired and (found := memory(scaled)) is not None:
         yield wording.drift(found)

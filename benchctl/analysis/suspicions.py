@@ -36,10 +36,10 @@ def memory(sides: Sequence[Values]) -> float | None:
 
     None where it is not beyond chance (z 2, by Bartlett's 1/sqrt(n)), or too little is there to tell.
     """
-    centred = [side - side.mean() for side in sides if len(side) > 1]
+    centred = [side - side.mean() for side in sides if len(side) > 1 and np.ptp(side) > 0]
     total = sum(len(side) for side in centred)
     power = sum(float((side**2).sum()) for side in centred)
-    if total < FEWEST_FOR_MEMORY or power == 0:
+    if total < FEWEST_FOR_MEMORY:
         return None
     found = sum(float((side[1:] * side[:-1]).sum()) for side in centred) / power + len(centred) / total
     return min(found, 1.0) if found > 2 / math.sqrt(total) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ DIGITS_OF_DOUBT = 2
 DIGITS_ALONE = 6
 MOST_DECIMALS = 12
 MOST_PERCENT_DECIMALS = 4
-TIMES = 3  # from here on a ratio is told as such and not as per cent
+TIMES = 3  # an interval that ends beyond this is told in times, not in per cent
+ONE_DECIMAL = 1.0  # an interval so wide that no more digits are told
 
 
 def too_few(row: Row) -> str:
@@ -33,7 +35,9 @@ def too_few(row: Row) -> str:
 
 def _in_one_trial(row: Row) -> str:
     base, candidate = row.base.value or 0.0, row.candidate.value or 0.0
-    return f"{_change(candidate / base)}, but " if base > 0 and candidate > 0 else ""
+    if base <= 0 or candidate <= 0:
+        return ""
+    return f"{_change(candidate / base, ONE_DECIMAL, times if candidate >= TIMES * base else change)}, but "
 
 
 def undeclared(row: Row) -> str:
@@ -64,7 +68,7 @@ def _cure(row: Row, *, is_coarse: bool) -> str:
 
 
 def coarse(step: float) -> str:
-    return f"values come in steps of {number(step)}, coarse for how little they spread; the interval allows for that"
+    return f"values come in steps of {step:g}, coarse for how little they spread; the interval allows for that"
 
 
 def drift(memory: float) -> str:
@@ -87,7 +91,8 @@ def _told(row: Row) -> str:
     """The change with its interval: `5.2 % higher (+3.1 % to +7.4 %)`, `1.58 h higher (+0.70 to +2.46)`."""
     if found := row.ratio:
         half = (found.high - found.low) / 2
-        return f"{_change(found.value, half)} ({change(found.low, half)} to {change(found.high, half)})"
+        show = times if found.high >= TIMES else change
+        return f"{_change(found.value, half, show)} ({show(found.low, half)} to {show(found.high, half)})"
     assert row.difference  # one of the two is always there where both sides have two trials
     found, half = row.difference, (row.difference.high - row.difference.low) / 2
     size = number(abs(found.value), half) + (f" {row.unit}" if row.unit else "")
@@ -95,19 +100,22 @@ def _told(row: Row) -> str:
     return f"{size} {how} ({signed(found.low, half)} to {signed(found.high, half)})"
 
 
-def _change(ratio: float, half: float | None = None) -> str:
-    size = change(ratio, half)
-    if size.startswith("x"):
+def _change(ratio: float, half: float, show: Callable[[float, float], str]) -> str:
+    size = show(ratio, half)
+    if show is times:
         return f"{size[1:]} times as high"
     return f"{size[1:]} {'higher' if ratio > 1 else 'lower' if ratio < 1 else 'apart'}"
 
 
-def change(ratio: float, half: float | None = None) -> str:
-    """A ratio as a signed change: 1.052 is `+5.2 %`; from three times on `x3.4`. half: of its interval."""
-    if ratio >= TIMES:
-        return f"x{ratio:,.3g}" if ratio < 1000 else f"x{ratio:,.0f}" if ratio < 1e6 else f"x{ratio:.1e}"
-    decimals = 1 if half is None else min(max(_decimals(100 * half) - 1, 1), MOST_PERCENT_DECIMALS)
+def change(ratio: float, half: float) -> str:
+    """A ratio as a signed change, 1.052 as `+5.2 %`; half: of its interval, by which it has one decimal or more."""
+    decimals = min(max(_decimals(100 * half) - 1, 1), MOST_PERCENT_DECIMALS)
     return f"{100 * (ratio - 1):+.{decimals}f} %"
+
+
+def times(ratio: float, half: float) -> str:
+    """A ratio as such: `x3.42`."""
+    return f"x{number(ratio, half)}"
 
 
 def percent(share: float) -> str:

@@ -1,6 +1,6 @@
 """`--fail-if "p99 worse by 5%"`: what a comparison has to say about such a condition.
 
-A condition is met when the verdict says so, and the estimate is as far out as asked. An estimate that far out without
+A condition is met when the verdict says so and the estimate is as far out as asked. An estimate that far out without
 the verdict is no failure, since chance alone does that too; it is said, with what would tell.
 """
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Status = Literal["met", "unproven", "not met"]
 
+CHANGED = ("better", "worse", "changed")
 ANY = "any"
 EXAMPLE = 'such as "p99 worse by 5%", "any worse" or "rows changed by 1%"'
 _FORM = re.compile(r"(?P<metric>\S.*?)\s+(?P<verdict>worse|better|changed)(?:\s+by\s+(?P<number>[0-9.]+)\s*%)?")
@@ -75,7 +76,7 @@ def outcomes(conditions: Sequence[Condition], comparisons: Sequence[Comparison])
 
 def _rows_of(condition: Condition, rows: Sequence[Row]) -> list[Row]:
     if condition.metric == ANY and ANY not in {row.metric for row in rows}:
-        return [row for row in rows if _fits(condition, row)]
+        return [row for row in rows if _fits(condition, row) and _is_declared(row)]
     named = [row for row in rows if row.metric == condition.metric]
     if not named:
         names = list(dict.fromkeys(row.metric for row in rows))
@@ -92,6 +93,10 @@ def _rows_of(condition: Condition, rows: Sequence[Row]) -> list[Row]:
 
 def _fits(condition: Condition, row: Row) -> bool:
     return condition.verdict == "changed" or row.better is not None
+
+
+def _is_declared(row: Row) -> bool:
+    return row.test is None or row.p_adjusted is not None
 
 
 def _outcome(condition: Condition, row: Row) -> Outcome:
