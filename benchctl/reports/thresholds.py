@@ -145,9 +145,8 @@ def _sentence(condition: Condition, row: Row, status: Status, is_certain: bool) 
     asked = f" {percent(condition.by)}" if condition.by else ""
     told = clean(f"{row.metric} of {row.case}: {row.sentence}" if row.case else f"{row.metric}: {row.sentence}")
     if status == "met":
-        reach = (
-            "" if not asked else f"; all of it beyond{asked}" if is_certain else f"; its interval begins below{asked}"
-        )
+        near = f"all of its interval is beyond{asked}" if is_certain else f"its interval begins below{asked}"
+        reach = f"; {near}" if asked else ""
         return f"failed ({condition.text}): {told}{reach}"
     if status == "unproven":
         return f"not failed ({condition.text}), for want of proof: {told}"
