@@ -11,7 +11,8 @@ import pytest
 
 from benchctl.analysis import wording
 from benchctl.analysis.compare import compare
-from benchctl.analysis.findings import Estimate, Row, Sample, Subject
+from benchctl.analysis.findings import Comparison, Estimate, Row, Sample, Subject
+from benchctl.reports.comparison import comparison_json, comparison_text
 
 Numbers = Sequence[float | None]
 COARSE = "values come in steps of 1, coarse for how little they spread; the interval allows for that"
@@ -311,3 +312,13 @@ def test_scale_of_the_values_changes_nothing(scale: float, is_paired: bool) -> N
     assert scaled.ratio is not None
     assert scaled.verdict == "worse"
     assert scaled.ratio.high == pytest.approx(plain.ratio.high, abs=3e-3)
+
+
+@pytest.mark.parametrize("is_paired", [True, False])
+def test_values_of_every_size_in_one_sample_end_in_no_error(is_paired: bool) -> None:
+    row = row_of([1e-140, 1e140], [1e140, 1e-140], is_paired=is_paired)
+    assert (row.verdict, row.more_trials) == ("not enough data", None)
+    assert row.sentence.endswith("; not even 1,000 trials would tell")
+    document = comparison_json([Comparison("a", "b", is_paired, (row,))])
+    assert document["comparisons"][0]["rows"][0]["base"]["high"] is not None
+    assert "not enough data" in comparison_text([Comparison("a", "b", is_paired, (row,))])

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from benchctl.analysis import wording
-from benchctl.analysis.estimates import estimate
+from benchctl.analysis.estimates import estimate, from_log
 from benchctl.analysis.findings import Comparison, Interval, Row, Subject
 from benchctl.analysis.shifts import Shift, paired_shift, separate_shift, superiority
 from benchctl.analysis.sides import Sides, sides_of
@@ -62,7 +62,7 @@ def _numbers(subject: Subject, sides: Sides) -> Row:
 def _with_shift(row: Row, sides: Sides, shift: Shift, *, margin: float) -> Row:
     return replace(
         row,
-        ratio=_interval(shift, math.exp) if sides.on_logs else None,
+        ratio=_interval(shift, from_log) if sides.on_logs else None,
         difference=None if sides.on_logs else _interval(shift, float),
         test=shift.test,
         effect=superiority(sides.base, sides.candidate, is_paired=sides.is_paired),

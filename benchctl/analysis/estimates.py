@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from benchctl.analysis.findings import CONFIDENCE, Estimate
 
 ALPHA = 1 - CONFIDENCE
+LARGEST_LOG = 300.0
 
 Values = NDArray[np.float64]
 
@@ -29,7 +30,7 @@ def estimate(values: Values, step: float, *, on_logs: bool) -> Estimate:
     middle = float(scaled.mean())
 
     def to_value(number: float) -> float:
-        return unit * math.exp(number) if on_logs else unit + number
+        return unit * from_log(number) if on_logs else unit + number
 
     if n == 1:
         return Estimate(unit, None, None, 1)
@@ -41,6 +42,11 @@ def estimate(values: Values, step: float, *, on_logs: bool) -> Estimate:
 def spread(values: Values) -> float:
     """Their standard deviation, with n - 1; 0 for a single one."""
     return float(values.std(ddof=1)) if len(values) > 1 else 0.0
+
+
+def from_log(number: float) -> float:
+    """Its exponential; the end of an interval that is of no use any more may be cut to 1e130."""
+    return math.exp(min(number, LARGEST_LOG))
 
 
 def quantile(df: float, probability: float = 1 - ALPHA / 2) -> float:
