@@ -26,6 +26,7 @@ COUNTS = (5, 10, 30)
 METRICS = 7
 LEVEL = 0.05
 MOST_MORE = 200
+NONE = "-"
 
 Noise = Callable[[np.random.Generator, tuple[int, ...]], Any]  # the logarithm of trial after trial, along the last axis
 
@@ -121,7 +122,7 @@ def drawn(machine: Machine, shape: tuple[int, int], effect: float, *, is_paired:
 
 
 def share(claims: Sequence[Any] | Any) -> str:
-    return f"{100 * float(np.mean(claims)):.1f} %"
+    return f"{100 * float(np.mean(claims)):.1f} %" if np.size(claims) else NONE
 
 
 def is_told(row: Row) -> bool:
@@ -186,6 +187,9 @@ def coverage(many: int) -> list[str]:
             base, candidate = drawn(machine, (many, n), truth - 1, is_paired=is_paired)
             found = rows(base, candidate, is_paired=is_paired)
             yield share([row.ratio and row.ratio.low <= truth <= row.ratio.high for row in found])
+        if machine.goes_on:
+            yield NONE  # a machine that drifts for ever has no truth of its own
+            return
         centre = 100 * math.exp(float(machine.noise(np.random.default_rng(1), (1000, 1000)).mean()))
         yield share([(row.base.low or 0) <= centre <= (row.base.high or 0) for row in found])
 
@@ -221,7 +225,7 @@ def more(many: int) -> list[str]:
         ]
         right = ("equivalent",) if effect < MARGIN else ("worse",)
         yield from (str(n), f"+{100 * effect:.0f} %", share(len(open_ones) / many))
-        yield f"{np.median(list(open_ones.values())):.0f}"
+        yield f"{np.median(list(open_ones.values())):.0f}" if open_ones else NONE
         yield from (share([word != "not enough data" for word in after]), share([word in right for word in after]))
 
     lines = (["normal, 5 %, in turns", *line(n, effect)] for n in COUNTS for effect in (0.0, 0.05, 0.1))

@@ -271,7 +271,7 @@ def test_trial_far_out_makes_it_a_comparison_by_ranks() -> None:
     assert row.warnings == (wording.FAR_VALUES,)
 
 
-def test_two_groups_of_few_trials_are_warned_about() -> None:
+def test_two_groups_of_trials_are_warned_about() -> None:
     row = row_of((10.0, 10.1, 12.0, 12.1, 10.05), (12.1, 10.0, 12.05, 10.1, 12.0))
     assert row.warnings == (wording.TWO_MODES,)
 

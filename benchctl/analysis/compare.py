@@ -19,7 +19,6 @@ from benchctl.analysis.suspicions import has_two_modes, memory
 from benchctl.analysis.verdict import holm, trials_needed, verdict
 
 FEWEST = 2  # trials a side for anything but their numbers
-FEW = 8  # up to so many values of two modes, an interval is not to be relied on
 
 
 def compare(subjects: Sequence[Subject], *, base: str, candidate: str, is_paired: bool) -> Comparison:
@@ -110,7 +109,7 @@ def _doubts(sides: Sides, shift: Shift, margin: float) -> Iterator[str]:
     scaled = sides.scaled
     if shift.test.df is None:
         yield wording.FAR_VALUES
-    if min(map(len, scaled)) <= FEW and any(has_two_modes(side) for side in scaled):
+    if any(has_two_modes(side) for side in scaled):
         yield wording.TWO_MODES
     if _is_coarse(shift, margin):
         yield wording.coarse(sides.step)

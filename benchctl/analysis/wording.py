@@ -14,7 +14,7 @@ APART = (
     "changed. Cases of one run, whose trials take turns, are free of this"
 )
 FAR_VALUES = "a trial lies far out: compared by ranks, so the ratio is a median that the trial does not move"
-TWO_MODES = "the trials seem to fall into two groups: with so few of them the interval may be too narrow"
+TWO_MODES = "the trials of a side seem to fall into two groups, and its mean may be typical of neither"
 NO_COMMON_ROUNDS = "the sides have no two rounds in common: compared as if they were separate runs"
 
 DIGITS_OF_DOUBT = 2
