@@ -38,6 +38,12 @@ def demo(context: Context) -> None:
     _run(context, str(Path(sys.executable).with_name("benchctl")), "run", "sample_project/config.yaml")
 
 
+@task
+def gallery(context: Context) -> None:
+    """Draw the pictures of docs/plots.md anew."""
+    _run(context, sys.executable, "docs/gallery/draw.py")
+
+
 def _python(context: Context, module: str, *arguments: str) -> None:
     """Run a module with the Python that runs Invoke, so that nothing outside its environment is called."""
     _run(context, sys.executable, "-m", module, *arguments)

@@ -8,7 +8,8 @@ Importing this module loads nothing heavy; each function loads what it needs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +18,13 @@ from benchctl.errors import BenchctlError, ConfigError, UsageError
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from benchctl.config.model import Benchmark, Output, Plot
+    from benchctl.config.model import Benchmark, Metric, Output
     from benchctl.events import Listener
     from benchctl.hosts.files.transfer import Copied
     from benchctl.plan import Plan
-    from benchctl.runs.record import DataRecord, OutputRecord, PlotRecord, RunRecord, TrialRecord
+    from benchctl.runs.record import DataRecord, MetricRecord, OutputRecord, PlotRecord, RunRecord, TrialRecord
     from benchctl.runs.store import Store
-    from benchctl.workflow.evaluation import Draw
+    from benchctl.workflow.evaluation import Draw, Evaluation, Measure
 
 __version__ = "0.1.0"
 
@@ -37,6 +38,7 @@ __all__ = [
     "load",
     "plot",
     "results_directory",
+    "resume",
     "run",
 ]
 
@@ -52,12 +54,28 @@ def load(path: str | Path | None = None, *, overrides: Mapping[str, str] | None 
     return load_config(path, overrides=given.texts_by_name(overrides or {}, "overrides"))
 
 
-def compile_plan(benchmark: Benchmark, *, skip: Sequence[str] = (), only: Sequence[str] = ()) -> Plan:
-    """The benchmark as live hosts and Invoke tasks; no socket is opened. Raises UsageError."""
+def compile_plan(
+    benchmark: Benchmark,
+    *,
+    skip: Sequence[str] = (),
+    only: Sequence[str] = (),
+    cases: Sequence[str] = (),
+    repeat: int | None = None,
+) -> Plan:
+    """The benchmark as live hosts, Invoke tasks and its trials in their order; no socket is opened.
+
+    skip, only, cases, repeat: as for `run`. Raises UsageError, ConfigError.
+    """
     from benchctl import given
     from benchctl.plan import compile_plan as compile_benchmark
 
-    return compile_benchmark(benchmark, skip=given.texts(skip, "skip"), only=given.texts(only, "only"))
+    return compile_benchmark(
+        benchmark,
+        skip=given.texts(skip, "skip"),
+        only=given.texts(only, "only"),
+        cases=given.texts(cases, "cases"),
+        repeat=given.whole_number(repeat, "repeat"),
+    )
 
 
 def run(  # noqa: PLR0913 - one keyword for each thing that one may want to change
@@ -66,6 +84,9 @@ def run(  # noqa: PLR0913 - one keyword for each thing that one may want to chan
     results: str | Path | None = None,
     skip: Sequence[str] = (),
     only: Sequence[str] = (),
+    cases: Sequence[str] = (),
+    repeat: int | None = None,
+    keeps_going: bool = False,
     env: Mapping[str, str] | None = None,
     tags: Sequence[str] = (),
     note: str = "",
@@ -77,32 +98,87 @@ def run(  # noqa: PLR0913 - one keyword for each thing that one may want to chan
     """Run a benchmark and keep it; the record says how it went, also when it failed.
 
     results: the results directory, by default BENCHCTL_RESULTS or the benchmark's output_dir.
-    skip, only: names of stages. env: variables for every command. timeout_s: after so long the run is stopped as by
-    Ctrl-C, and has failed. overrides: the `vars` that `load` was given, for the record. draws: whether its plots are
-    drawn. listeners: called with every Event as it happens, from any thread.
+    skip, only: names of stages. cases: names, for these alone. repeat: how many trials of each case, in place of the
+    config's. keeps_going: makes the other trials after one that failed. env: variables for every command. timeout_s:
+    after so long the run is stopped as by Ctrl-C, and has failed. overrides: the `vars` that `load` was given, for the
+    record. draws: whether its plots are drawn. listeners: called with every Event as it happens, from any thread.
     Raises UsageError when nothing could be started.
     """
     from benchctl import given
     from benchctl.runs.store import Store
-    from benchctl.workflow.evaluation import Evaluation, nothing_drawn
-    from benchctl.workflow.run import RunOptions, execute
+    from benchctl.workflow.options import RunOptions
+    from benchctl.workflow.run import execute
 
     variables, hearing = given.variables(env or {}), given.listeners(listeners)
     settings = given.texts_by_name(overrides or {}, "overrides")
     given.encodable("\n".join([benchmark.text, *benchmark.vars.values()]))
-    plan = compile_plan(benchmark, skip=skip, only=only)
+    plan = compile_plan(benchmark, skip=skip, only=only, cases=cases, repeat=repeat)
     recorded: dict[str, Any] = {"set": settings, "env": sorted(variables), "skip": list(skip)}
-    recorded |= {"only_stage": list(only), "timeout_s": timeout_s, "no_plots": not draws}
+    recorded |= {"only_stage": list(only), "case": list(cases), "repeat": repeat, "keep_going": keeps_going}
+    recorded |= {"timeout_s": timeout_s, "no_plots": not draws}
     options = RunOptions(
         env=variables,
         tags=given.texts(tags, "tags"),
         note=given.text(note, "note"),
         timeout_s=given.seconds(timeout_s, "timeout_s"),
+        keeps_going=keeps_going,
         shows_output=bool(hearing),
         recorded=recorded,
     )
-    evaluation = Evaluation(_check, _draws(benchmark.plots) if draws and benchmark.plots else nothing_drawn)
-    return execute(plan, Store(results_directory(benchmark, results)), options, hearing, evaluation=evaluation)
+    store, evaluation = Store(results_directory(benchmark, results)), _evaluation(benchmark, draws=draws)
+    return execute(plan, store, options, hearing, evaluation=evaluation)
+
+
+def resume(
+    selector: str = "latest",
+    *,
+    results: str | Path | None = None,
+    failed: bool = False,
+    env: Mapping[str, str] | None = None,
+    timeout_s: float | None = None,
+    listeners: Sequence[Listener] = (),
+) -> RunRecord:
+    """Make the trials that an interrupted run still misses, in the same record; the whole run as it is then.
+
+    selector, results: as for `find`. failed: those that failed are made again too; the earlier attempts are kept. env:
+    the variables that the run was given, whose values are in no record. timeout_s: for this part of the run.
+    Raises UsageError while the run still goes on, when nothing is missing, or when the config or a script is not what
+    the run was begun with; RunNotFound, RunUnreadable, ConfigError.
+    """
+    from benchctl import given
+    from benchctl.plan import compile_plan as compile_benchmark
+    from benchctl.runs.loading import load as load_record
+    from benchctl.workflow.options import RunOptions
+    from benchctl.workflow.run import resume as resume_run
+
+    variables, hearing = given.variables(env or {}), given.listeners(listeners)
+    directory = open_store(results).find(selector)
+    record = load_record(directory)
+    chosen, planned = record.options, record.planned
+    benchmark = load(record.config.get("path"), overrides=chosen.get("set"))
+    plan = compile_benchmark(
+        benchmark,
+        skip=chosen.get("skip") or (),
+        only=chosen.get("only_stage") or (),
+        cases=chosen.get("case") or (),
+        repeat=chosen.get("repeat"),
+        seed=planned.get("seed"),
+    )
+    options = RunOptions(
+        env=variables,
+        timeout_s=given.seconds(timeout_s, "timeout_s"),
+        keeps_going=bool(chosen.get("keep_going")),
+        shows_output=bool(hearing),
+    )
+    evaluation = _evaluation(benchmark, draws=not chosen.get("no_plots"))
+    return resume_run(plan, directory, options, hearing, evaluation=evaluation, repeats_failed=failed)
+
+
+def _evaluation(benchmark: Benchmark, *, draws: bool) -> Evaluation:
+    from benchctl.workflow.evaluation import Evaluation, nothing_drawn
+
+    draw = _draws(benchmark) if draws else nothing_drawn
+    return Evaluation(check=_check, measure=_measures(benchmark.metrics), draw=draw)
 
 
 def _check(output: Output, record: OutputRecord, folder: Path) -> DataRecord:
@@ -116,11 +192,32 @@ def _check(output: Output, record: OutputRecord, folder: Path) -> DataRecord:
         return DataRecord(status="flagged", reason=reason)
 
 
-def _draws(plots: Sequence[Plot]) -> Draw:
-    def draw(run: RunRecord, trial: TrialRecord) -> Iterator[PlotRecord]:
-        from benchctl.plots.making import of_trial  # loads matplotlib and seaborn, which takes seconds
+def _measures(metrics: Sequence[Metric]) -> Measure:
+    def measure(run: RunRecord, trial: TrialRecord) -> dict[str, MetricRecord]:
+        from benchctl.analysis.metrics import measure as measure_trial  # loads pandas where rows must be read again
+        from benchctl.runs.record import MetricRecord
 
-        yield from of_trial(plots, run, trial)
+        try:
+            return measure_trial(metrics, run, trial)
+        except Exception as error:  # a trial is kept, whatever its metrics die of
+            reason = f"benchctl made a mistake of its own: {type(error).__name__}: {error}"
+            return {metric.name: MetricRecord(better=metric.better, reason=reason) for metric in metrics}
+
+    return measure
+
+
+def _draws(benchmark: Benchmark) -> Draw:
+    def draw(run: RunRecord) -> Iterator[PlotRecord]:
+        from benchctl.plots.choosing import chosen
+
+        plots = benchmark.plots if benchmark.says_plots else chosen(run)
+        if not plots:
+            return
+        from benchctl.plots.making import of_run  # loads matplotlib and seaborn, which takes seconds
+
+        for made in of_run(plots, run):
+            is_own = not benchmark.says_plots and made.status == "failed"  # nobody asked for it
+            yield replace(made, status="left_out") if is_own else made
 
     return draw
 
@@ -129,25 +226,38 @@ def plot(
     runs: str | RunRecord | Sequence[str | RunRecord],
     names: str | Sequence[str] = (),
     *,
-    directory: str | Path | None = None,
+    to: str | Path | None = None,
     config: str | Path | None = None,
     results: str | Path | None = None,
+    called: Callable[[str], str] = str,
+    **settings: Any,
 ) -> list[PlotRecord]:
     """Draw plots from the kept files of one run, or of several in one picture each; how each went, and its path.
 
-    names: of the config's plots; none for all. config: another file than the one kept with the first run.
-    directory: where to, by default the trial's own, as at the end of a run; for several runs the first one's `plots`.
+    names: of the config's plots; none for all. config: another file than the one kept with the first run. to: a folder,
+    or a file for a plot alone; by default where a run has its own, for several runs the first one's `plots`.
+    settings: other values for keys of these plots, as texts as in a config; with a `source`, `type`, `x` or `y` they
+    are a plot of their own. called: what a key of them is called in messages.
     Raises ConfigError, RunNotFound, RunUnreadable, UsageError.
     """
     from benchctl import given
-    from benchctl.config.loader import load_plots
-    from benchctl.plots.making import draw
+    from benchctl.config.wanted import Wanted, load_plots
+    from benchctl.plots.choosing import as_config, chosen
+    from benchctl.plots.placing import aimed
 
     records = _records(runs, results)
-    settings = {str(name): str(value) for name, value in (records[0].options.get("set") or {}).items()}
-    plots = load_plots(config or records[0].path / "config.yaml", {} if config else settings)
-    wanted = given.texts([names] if isinstance(names, str) else names, "names")
-    return list(draw(plots, wanted, records, Path(directory) if directory else None))
+    asked = Wanted(
+        given.texts([names] if isinstance(names, str) else names, "names"), given.texts_by_key(settings), called
+    )
+    variables = {str(name): str(value) for name, value in (records[0].options.get("set") or {}).items()}
+    file, variables = (config, {}) if config else (records[0].path / "config.yaml", variables)
+    plots = load_plots(file, variables, asked, [as_config(one) for one in chosen(records[0])])
+    plots, target = aimed(plots, to, format_given="format" in settings)
+    if not plots:
+        return []
+    from benchctl.plots.making import draw  # loads matplotlib and seaborn, which takes seconds
+
+    return list(draw(plots, records, target))
 
 
 def frame(
@@ -196,15 +306,19 @@ def results_directory(benchmark: Benchmark, results: str | Path | None = None) -
 
 
 def find(selector: str = "latest", *, results: str | Path | None = None) -> RunRecord:
-    """A kept run: `run-012`, `12`, `latest`, `latest~1`, its uid, or a path. Raises RunNotFound, RunUnreadable."""
-    from benchctl.runs.record import load as load_record
+    """A kept run: `run-012`, `12`, `latest`, `latest~1`, its uid, or a path; `run-012:wal` is one case of it.
 
-    return load_record(open_store(results).find(selector))
+    Raises RunNotFound, RunUnreadable, and UsageError for a case that there is not.
+    """
+    from benchctl.runs.loading import load_selected
+
+    return load_selected(open_store(results), selector)
 
 
 def open_store(results: str | Path | None = None) -> Store:
     """The kept runs: those of `results`, else of BENCHCTL_RESULTS, the output_dir of ./config.yaml, or ./results."""
     from benchctl.config.peek import output_dir_in
-    from benchctl.runs.store import Store, results_root
+    from benchctl.runs.root import results_root
+    from benchctl.runs.store import Store
 
     return Store(results_root(results, output_dir_in))

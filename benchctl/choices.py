@@ -28,6 +28,9 @@ class Choices:
     env: Sequence[str] = ()  # KEY=VALUE
     skip: Sequence[str] = ()
     only: Sequence[str] = ()
+    cases: Sequence[str] = ()
+    repeat: int | None = None
+    keep_going: bool = False
     tags: Sequence[str] = ()
     note: str = ""
     timeout: str | None = None  # a duration
@@ -50,6 +53,9 @@ class Choices:
             results=self.results,
             skip=self.skip,
             only=self.only,
+            cases=self.cases,
+            repeat=self.repeat,
+            keeps_going=self.keep_going,
             env=environment(self.env),
             tags=self.tags,
             note=self.note,

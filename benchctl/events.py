@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-RUN_STARTED = "run_started"  # id, uid, benchmark, directory, stages[], hosts[]
+RUN_STARTED = "run_started"  # id, uid, benchmark, directory, stages[], around[], hosts[], cases{}, planned{}
+RUN_RESUMED = "run_resumed"  # id, benchmark, directory, writer{}, trials (how many are to come), hosts[]
 HOST_CONNECTED = "host_connected"  # host, address, duration_s, facts{}
-TRIAL_STARTED = "trial_started"  # case, trial
+TRIAL_STARTED = "trial_started"  # case, trial, warmup, attempt, directory, params{}, index, count
 STAGE_STARTED = (
     "stage_started"  # stage, host, hosts (how many), index, count, attempt, command, cwd, logs{}, background
 )
@@ -33,7 +34,7 @@ OUTPUT_CHECKED = "output_checked"  # output, stage, host, status, rows, bad_rows
 PLOT_DRAWN = "plot_drawn"  # name, status (drawn | failed), path, reason, duration_s
 STOPPING = "stopping"  # text
 WARNING = "warning"  # text
-TRIAL_FINISHED = "trial_finished"  # case, trial, status, duration_s, flags[], error{}
+TRIAL_FINISHED = "trial_finished"  # case, trial, warmup, status, duration_s, metrics{}, flags[], error{}, index, count
 RUN_FINISHED = "run_finished"  # status, duration_s, flags[] of its trials, error{}
 
 OUTPUT_LINES = "output_lines"  # stage, host, stream, lines[], left_out

@@ -48,9 +48,27 @@ def texts(given: Any, what: str) -> tuple[str, ...]:
     return found
 
 
+def texts_by_key(given: Mapping[str, Any]) -> dict[str, str | list[str]]:
+    """Values of a config: texts and lists of them, numbers as texts; None is left out. Raises UsageError."""
+    found: dict[str, str | list[str]] = {}
+    for key, value in given.items():
+        if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+            found[key] = str(value)
+        elif value is not None:
+            found[key] = list(texts(value, key))
+    return found
+
+
 def text(given: Any, what: str) -> str:
     if not isinstance(given, str):
         raise UsageError(f"{what} must be a text, not {given!r}")
+    return given
+
+
+def whole_number(given: Any, what: str) -> int | None:
+    """How many of something, at least one; None for what the config says. Raises UsageError."""
+    if given is not None and (isinstance(given, bool) or not isinstance(given, int) or given < 1):
+        raise UsageError(f"{what} must be a whole number above 0, not {given!r}")
     return given
 
 

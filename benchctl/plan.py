@@ -10,7 +10,7 @@ from typing import Any
 import fabric
 import invoke
 
-from benchctl.config.model import Benchmark, HostConfig, Stage
+from benchctl.config.model import Benchmark, Case, HostConfig, Stage
 from benchctl.errors import ConfigError, Problem, UsageError
 from benchctl.hosts.commands.process import FunctionProcess, Process
 from benchctl.hosts.commands.sinks import LogSink
@@ -21,7 +21,8 @@ from benchctl.hosts.making import make_host
 from benchctl.hosts.ssh.connection import Connection, fabric_config
 from benchctl.hosts.ssh.ssh_config import no_ssh_config, resolved, user_ssh_config
 from benchctl.project_task import TaskProcess, task_flaw
-from benchctl.template import did_you_mean
+from benchctl.schedule import Schedule, make_schedule
+from benchctl.template import did_you_mean, names_in
 
 
 @dataclass(frozen=True)
@@ -55,22 +56,53 @@ class Plan:
     skipped: Mapping[str, str]  # stage -> why
     hosts: Mapping[str, Host]
     tasks: Mapping[tuple[str, str], invoke.Task[Any]]
+    schedule: Schedule
+
+    def stages_of(self, case: Case | None) -> tuple[Stage, ...]:
+        """The stages that a trial of a case passes through."""
+        return tuple(stage for stage in self._of_trials if is_done_in(stage, case))
+
+    @property
+    def stages_around(self) -> tuple[Stage, ...]:
+        """The stages that are done once, around all trials."""
+        return () if self.schedule.is_single else tuple(stage for stage in self.stages if stage.scope == "run")
+
+    @property
+    def _of_trials(self) -> tuple[Stage, ...]:
+        return tuple(stage for stage in self.stages if stage not in self.stages_around)
 
 
-def compile_plan(benchmark: Benchmark, *, skip: Sequence[str] = (), only: Sequence[str] = ()) -> Plan:
-    """Raises UsageError for a stage that there is not or when none is left, ConfigError for a wrong `task`."""
+def is_done_in(stage: Stage, case: Case | None) -> bool:
+    return stage.cases is None or (case is not None and case.name in stage.cases)
+
+
+def compile_plan(
+    benchmark: Benchmark,
+    *,
+    skip: Sequence[str] = (),
+    only: Sequence[str] = (),
+    cases: Sequence[str] = (),
+    repeat: int | None = None,
+    seed: int | None = None,
+) -> Plan:
+    """Raises UsageError for a stage or case that there is not or when none is left, ConfigError for a wrong `task`
+    or for files that trials would take from each other.
+    """
     _check_names(benchmark, [*skip, *only])
     skipped = {stage.name: why for stage in benchmark.stages if (why := _why_skipped(stage, skip, only))}
     stages = tuple(stage for stage in benchmark.stages if stage.name not in skipped)
     if not stages:
         raise UsageError("every stage is skipped; there is nothing to run")
     _check_tasks(benchmark, stages)
+    possible = _possible_cases(benchmark, stages, cases)
+    schedule = make_schedule(replace(benchmark, cases=possible), cases=cases, repeat=repeat, seed=seed)
+    _check_copies(benchmark, stages, schedule)
     ssh_config = user_ssh_config() if any(not host.is_local for host in benchmark.hosts.values()) else no_ssh_config()
     hosts = _hosts(benchmark, stages, fabric_config(benchmark.shell, ssh_config))
     places = [(stage, alias) for stage in stages for alias in stage.hosts]
     tasks = {(stage.name, alias): _task(benchmark, stage, alias, hosts) for stage, alias in places}
     known = {alias: resolved(host, ssh_config) for alias, host in benchmark.hosts.items()}
-    return Plan(replace(benchmark, hosts=known), stages, skipped, hosts, tasks)
+    return Plan(replace(benchmark, hosts=known), stages, skipped, hosts, tasks, schedule)
 
 
 def _check_names(benchmark: Benchmark, names: Sequence[str]) -> None:
@@ -89,6 +121,48 @@ def _check_tasks(benchmark: Benchmark, stages: Sequence[Stage]) -> None:
     ]
     if problems:
         raise ConfigError(problems)
+
+
+def _possible_cases(benchmark: Benchmark, stages: Sequence[Stage], named: Sequence[str]) -> tuple[Case, ...]:
+    """The cases in which one of these stages is done; a named one must be among them."""
+    done = [stage for stage in stages if stage.scope == "trial"]
+    possible = [case for case in benchmark.cases if not done or any(is_done_in(stage, case) for stage in done)]
+    for case in benchmark.cases:
+        if case.name in named and case not in possible:
+            raise UsageError(f"no stage is left in case {case.name!r}; there is nothing to run")
+    if benchmark.cases and not possible:
+        raise UsageError("no case is left in which one of these stages is done; there is nothing to run")
+    return tuple(possible)
+
+
+def _check_copies(benchmark: Benchmark, stages: Sequence[Stage], schedule: Schedule) -> None:
+    """What is copied out of several trials must go to a file of each."""
+    of_trials = [(i, stage) for i, stage in enumerate(benchmark.stages) if stage in stages and stage.scope == "trial"]
+    copied = [
+        (output.line, f"stages[{i}].outputs[{j}].local_path", str(output.local_path))
+        for i, stage in of_trials
+        for j, output in enumerate(stage.outputs)
+        if output.is_copied
+    ]
+    copied += [
+        (plot.line, f"plots[{i}].export_path", str(plot.export_path))
+        for i, plot in enumerate(benchmark.plots)
+        if plot.is_copied and plot.is_per_trial
+    ]
+    flaws = [(line, key, _copy_flaw(path, schedule)) for line, key, path in copied]
+    if problems := [Problem(benchmark.file, line, key, flaw) for line, key, flaw in flaws if flaw]:
+        raise ConfigError(problems)
+
+
+def _copy_flaw(path: str, schedule: Schedule) -> str:
+    names = {name.name for name in names_in(path)}
+    params = [f"params.{name}" for case in schedule.cases for name in case.params]
+    needed = ["case"] if len(schedule.cases) > 1 and not names.intersection(["case", *params]) else []
+    needed += ["trial"] if schedule.trials.repeat + schedule.trials.warmup > 1 and "trial" not in names else []
+    if not needed:
+        return ""
+    braces = " and ".join(f"{{{{{name}}}}}" for name in needed)
+    return f"{path!r} would be written by every trial; put {braces} into it"
 
 
 def _why_skipped(stage: Stage, skip: Sequence[str], only: Sequence[str]) -> str:

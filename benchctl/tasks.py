@@ -11,8 +11,9 @@ ns.add_collection(benchctl.tasks.collection("config.yaml"), name="bench")
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,14 @@ import benchctl
 from benchctl.choices import Choices, Watching
 from benchctl.config.model import Benchmark
 from benchctl.errors import BenchctlError
+from benchctl.plot_options import OPTIONS, called, given_keys
 
 HELP = {
     "set": "another value for one of the config's vars, NAME=VALUE; repeatable",
     "env": "a variable for every command, KEY=VALUE; repeatable",
     "skip": "leave a stage out; repeatable",
+    "case": "make the trials of this case alone; repeatable",
+    "repeat": "how many trials of each case",
     "tag": "a tag for the run; repeatable",
     "note": "a note for the run",
 }
@@ -70,18 +74,20 @@ def _stages(path: Path, benchmark: Benchmark) -> Collection:
 
 
 def _run_task(path: Path) -> BenchmarkTask:
-    def run(  # noqa: PLR0917 - Invoke makes an option of each
+    def run(  # noqa: PLR0913, PLR0917 - Invoke makes an option of each
         context: Context,
         set: Sequence[str],
         env: Sequence[str],
         skip: Sequence[str],
+        case: Sequence[str],
         tag: Sequence[str],
+        repeat: int = 0,
         note: str = "",
     ) -> None:
         """Run the benchmark and keep it."""
-        _run(Choices(path, set, env, skip=skip, tags=tag, note=note))
+        _run(Choices(path, set, env, skip=skip, cases=case, repeat=repeat or None, tags=tag, note=note))
 
-    return BenchmarkTask(run, name="run", iterable=["set", "env", "skip", "tag"], help=HELP)
+    return BenchmarkTask(run, name="run", iterable=["set", "env", "skip", "case", "tag"], help=HELP)
 
 
 def _stage_task(path: Path, stage: str, name: str) -> BenchmarkTask:
@@ -122,18 +128,41 @@ def _show_task(benchmark: Benchmark) -> BenchmarkTask:
 
 
 def _plot_task(benchmark: Benchmark) -> BenchmarkTask:
-    def plot(context: Context, run: str = "latest", name: Sequence[str] = ()) -> None:
-        """Draw the plots of the config from a kept run."""
+    def plot(context: Context, run: str, name: Sequence[str], out: str, **given: Any) -> None:
+        """Draw plots from a kept run."""
         with _ending_inv():
             records = [benchctl.find(one, results=benchctl.results_directory(benchmark)) for one in run.split(",")]
-            drawn = benchctl.plot(records, name, config=benchmark.path)
+            keys = given_keys(given | {"source": given["output"]})
+            drawn = benchctl.plot(records, name, to=out or None, config=benchmark.path, called=_flag, **keys)
         for one in drawn:
             print(one.path or f"{one.name}: not drawn: {one.reason}")
         if any(one.status != "drawn" for one in drawn):
             raise Exit(code=3)
 
-    options = {"run": "a run as for show, or several with commas between", "name": "only this plot; repeatable"}
-    return BenchmarkTask(plot, name="plot", iterable=["name"], help=options)
+    options = {
+        "run": "a run as for show, or several with commas between",
+        "name": "only this plot of the config; repeatable",
+        "out": "where to: a folder, or one picture's file",
+    }
+    keys = {option.name.replace("-", "_"): option for option in OPTIONS}
+    repeatable = ["name", *(name for name, option in keys.items() if option.is_repeatable)]
+    defaults = {name: None if option.is_repeatable else "" for name, option in keys.items()}
+    _take(plot, ["context"], {"run": "latest", "name": None, "out": "", **defaults})
+    texts = {name: option.text for name, option in keys.items()}
+    return BenchmarkTask(plot, name="plot", iterable=repeatable, help=options | texts)
+
+
+def _flag(key: str) -> str:
+    """What a key of a plot is called here: Invoke has options of one letter with one dash only."""
+    return f"-{key}" if len(key) == 1 else called(key)
+
+
+def _take(task: Callable[..., None], first: Sequence[str], options: Mapping[str, Any]) -> None:
+    """Have Invoke see these parameters, which it makes an option of each."""
+    kind = Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [Parameter(name, kind) for name in first]
+    parameters += [Parameter(name, kind, default=default) for name, default in options.items()]
+    task.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
 
 
 def _run(choices: Choices) -> None:

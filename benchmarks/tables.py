@@ -113,6 +113,37 @@ def idle(values: Values, run: Path) -> Iterator[str]:
         yield f"| {subject} | {statistics.median(found):,.2f} | {min(found):,.2f} to {max(found):,.2f} |"
 
 
+def data(values: Values, run: Path) -> Iterator[str]:
+    checked = {
+        "pandas": "pandas, a typed read_csv",
+        "check": "checked, summarised and cached",
+        "frame first": "benchctl.frame, first",
+        "frame cached": "benchctl.frame, from the cache",
+    }
+    yield from table(values, checked, over="pandas")
+    for by, how in (("p99", "p99 per second"), ("p99 by op", "p99 per second and op")):
+        names = {
+            f"{by} duckdb": f"DuckDB, {how}",
+            f"{by} first": "benchctl, first",
+            f"{by} cached": "benchctl, from the cache",
+        }
+        yield ""
+        yield from table(values, names, over=f"{by} duckdb")
+    plots = [subject.split() for subject in values if subject.split()[-1].isdigit()]
+    rows = sorted({int(number) for _, number in plots})
+    yield "\n| aggregated from the cache, drawn and saved | " + " | ".join(f"{number:,} rows" for number in rows) + " |"
+    yield "|---|" + "---|" * len(rows)
+    for kind in dict.fromkeys(kind for kind, _ in plots):
+        medians = [f"{1e3 * statistics.median(values[f'{kind} {number}']):,.0f} ms" for number in rows]
+        yield f"| {kind} | " + " | ".join(medians) + " |"
+    yield "\n| rows | check, largest memory | all kinds of plots, largest memory |"
+    yield "|---|---|---|"
+    memory = read(run / "memory.csv")
+    for called in dict.fromkeys(subject.partition(" ")[2] for subject in memory):
+        peaks = [f"{memory[f'{step} {called}'][0] / 1024:.0f} MiB" for step in ("check", "draw")]
+        yield f"| {called} | " + " | ".join(peaks) + " |"
+
+
 def table(values: Values, names: Mapping[str, str], over: str, digits: int = 0) -> Iterator[str]:
     """A row per subject, in milliseconds, with the ratio to the subject `over`."""
     yield f"| | median | range | ratio to {names[over].partition(',')[0]} |"
@@ -132,6 +163,7 @@ SECTIONS: Mapping[str, Callable[[Values, Path], Iterator[str]]] = {
     "reaction": reaction,
     "collecting": collecting,
     "idle": idle,
+    "data": data,
 }
 
 if __name__ == "__main__":

@@ -1,19 +1,16 @@
-"""The benchmark as Invoke tasks, beside tasks of this project's own.
+"""The benchmark as Invoke tasks, beside a task of this project's own.
 
 From this folder:
 
     inv --list
-    inv bench.run            what `benchctl run config.yaml` does
-    inv journals             the benchmark once per journal mode
-    inv medians              what the kept runs say
+    inv bench.run --repeat 5     what `benchctl run config.yaml --repeat 5` does
+    inv medians                  what the kept runs say
 """
 
 from __future__ import annotations
 
 import csv
-import shlex
 import statistics
-import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -25,19 +22,10 @@ HERE = Path(__file__).parent
 
 
 @task
-def journals(context: Context, modes: str = "delete,wal") -> None:
-    """Run the benchmark once for each of the journal modes (comma-separated)."""
-    benchctl_script = Path(sys.executable).with_name("benchctl")
-    for mode in modes.split(","):
-        with context.cd(str(HERE)):
-            context.run(shlex.join([str(benchctl_script), "run", "config.yaml", "--set", f"journal={mode}"]))
-
-
-@task
 def medians(_: Context, results: str = "results") -> None:
     """Median and 99th percentile of a commit for each journal mode, over all kept runs."""
     latencies = defaultdict(list)
-    for path in sorted((HERE / results).glob("run-*/latency.csv")):
+    for path in sorted((HERE / results).glob("run-*/trials/*/latency.csv")):
         with path.open(newline="") as file:
             for row in csv.DictReader(file):
                 latencies[row["journal"]].append(float(row["latency_ms"]))
@@ -46,5 +34,5 @@ def medians(_: Context, results: str = "results") -> None:
         print(f"{journal:10} median {statistics.median(values):.3f} ms  p99 {p99:.3f} ms  {len(values)} commits")
 
 
-namespace = Collection(journals, medians)
+namespace = Collection(medians)
 namespace.add_collection(benchctl.tasks.collection("config.yaml"), name="bench")

@@ -34,9 +34,10 @@ def _missing_openssh() -> str:
 def pytest_configure() -> None:
     """SIGTERM and SIGHUP end a session as Ctrl-C does: its users, servers and folders are taken away first.
 
-    What the tests start obeys all three, also where `nohup` or a shell's `&` has the tests ignore them.
+    What the tests start obeys all three, and SIGQUIT, also where `nohup` or a shell's `&` has the tests ignore them.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end_session)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchctl.analysis.aggregate import (
+    Bins,
     box,
     counted,
     curve,
@@ -13,8 +14,8 @@ from benchctl.analysis.aggregate import (
     fitting_window,
     reduce,
     round_up,
-    windows,
 )
+from benchctl.analysis.windows import windows
 
 
 @pytest.mark.parametrize(
@@ -99,3 +100,18 @@ def test_of_many_fliers_some_are_kept_with_the_extremes() -> None:
     values = np.concatenate([np.zeros(10_000), np.arange(1, 2001)])
     found = box(values)
     assert (found.beyond, len(found.fliers), found.fliers.max()) == (2000, 200, 2000.0)
+
+
+@pytest.mark.parametrize("values", [[7.0], [1.0, 2.0], [2, 2], [-1.0, 3.0]])
+def test_one_row_and_two_make_boxes_bins_and_curves(values: list[float]) -> None:
+    array = np.array(values)
+    found, line, bins = box(array), curve(array), fitting_bins([array])
+    assert [found.first, found.median, found.third] == np.percentile(array, [25, 50, 75]).tolist()
+    assert (found.low, found.high, found.beyond, found.count) == (min(values), max(values), 0, len(values))
+    assert line.values == pytest.approx(np.percentile(array, line.shares * 100), rel=1e-12)
+    assert (counted(array, bins)[0].sum(), counted(array, bins)[1]) == (len(values), 0)
+
+
+def test_the_last_bin_holds_what_lies_on_its_end() -> None:
+    counts, above = counted(np.array([0.0, 1.0, 2.0, 2.0, 2.1, -1.0]), Bins(np.array([0.0, 1.0, 2.0]), is_log=False))
+    assert (counts.tolist(), above) == ([1, 3], 1)

@@ -35,6 +35,12 @@ def rows(folder: Path, text: str | bytes, columns: tuple[Column, ...], **layout:
     return {name: list(array) for name, array in values.items()}
 
 
+def in_blocks_of(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of about so many bytes; the first begins with what was read for the header."""
+    for name in ("BLOCK_BYTES", "HEADER_BYTES"):
+        monkeypatch.setattr(blocks, name, size)
+
+
 BROKEN = {
     "an empty file": ("", "latency.csv: it is empty"),
     "blank lines": ("\n \r\n\n", "latency.csv: it is empty"),
@@ -55,11 +61,13 @@ BROKEN = {
         "Has it no header line?",
     ),
     "a column twice": ("time,latency,latency,op\n1,1,1,a\n", "latency.csv:1: column 'latency' is there 2 times"),
-    "UTF-16": ("time".encode("utf-16"), "latency.csv: it is UTF-16; only UTF-8 is read"),
+    "UTF-16": (
+        "time".encode("utf-16"),
+        "latency.csv: it is UTF-16, which is not read; write it in UTF-8, plain or as gzip",
+    ),
     "a cut gzip": (
         gzip.compress((HEAD + GOOD * 999).encode())[:-9],
-        "latency.csv: its gzip data is damaged or ends in the middle: Compressed file ended before the "
-        "end-of-stream marker was reached",
+        "latency.csv: its gzip data ends in the middle; was it still being written?",
     ),
 }
 
@@ -79,15 +87,17 @@ BAD_ROWS = {
     "1763900000000,1_000,read": "latency: '1_000' is not a float",
     "1763900000000,0x10,read": "latency: '0x10' is not a float",
     "1763900000000,True,read": "latency: 'True' is not a float",
-    '1763900000000,"1,5",read': "latency: '1,5' is not a float",
+    '1763900000000,"1,5",read': "latency: '1,5' is not a float; a comma in a number is not read",
     "1763900000000,1.5": "there are 2 cells; the header has 3",
     "1763900000000,1.5,read,x": "there are 4 cells; the header has 3",
     "later,1.5,read": "time: 'later' is not a timestamp in ms",
-    "2025-11-23T12:00:00Z,1.5,read": "time: '2025-11-23T12:00:00Z' is not a timestamp in ms",
+    "2025-11-23T12:00:00Z,1.5,read": (
+        "time: '2025-11-23T12:00:00Z' is not a timestamp in ms; leave the unit out for ISO 8601 times"
+    ),
     "1763900000000000000,1.5,read": ("time: '1763900000000000000' in ms is beyond the year 2262; is its unit ns?"),
     "1763900000000,1.5,re\0ad": "op: 're\\x00ad' holds a NUL byte",
     '1763900000000,1.5,"read': "a quote is opened and never closed",
-    "time,latency,op": "time: 'time' is not a timestamp in ms",
+    "time,latency,op": "it is the header again",
 }
 
 
@@ -97,6 +107,16 @@ def test_a_bad_row_is_left_out_and_told_with_its_line(tmp_path: Path, row: str) 
     problem = f"latency.csv:5: {BAD_ROWS[row]}"
     assert (data.status, data.rows, data.bad_rows, data.problems) == ("flagged", 5, 1, (problem,))
     assert data.reason == f"1 of 6 rows is left out: {problem}"
+
+
+@pytest.mark.parametrize(
+    "cell", ["1" * 300_000 + "x", "1," * 150_000, "12:12:60\n" * 30_000], ids=lambda cell: cell[:3]
+)
+@pytest.mark.parametrize("kind", ["integer", "float", "timestamp"])
+def test_a_cell_of_any_length_is_judged_at_once(tmp_path: Path, kind: Any, cell: str) -> None:
+    """Each pattern looks at each character a few times only, where it could look for hours."""
+    data = checked(tmp_path, f'c,z\n"{cell}",1\n', (Column("c", kind), Column("z", "integer")))
+    assert (data.bad_rows, data.problems[0][:20]) == (1, f"latency.csv:2: c: {cell[:3]!r}"[:20])
 
 
 def test_bad_rows_first_and_last_are_no_index_and_do_not_cancel_out(tmp_path: Path) -> None:
@@ -119,7 +139,7 @@ def test_of_many_bad_rows_the_first_20_are_told_and_all_are_counted(tmp_path: Pa
 def test_a_bad_row_deep_in_a_large_file_has_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 1 << 20)
     data = checked(tmp_path, HEAD + GOOD * 200_000 + "x\n" + GOOD * 100_000)
-    assert (data.rows, data.problems) == (300_000, ("latency.csv:200002: there are 1 cells; the header has 3",))
+    assert (data.rows, data.problems) == (300_000, ("latency.csv:200002: there is 1 cell; the header has 3",))
 
 
 @pytest.mark.parametrize("end", ["1763900000000,1.", "17639", '1763900000000,1.5,"re'])
@@ -169,15 +189,25 @@ def test_other_delimiters_are_read(tmp_path: Path, delimiter: str) -> None:
 
 
 def test_quoted_cells_keep_delimiters_line_breaks_and_quotes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 64)
+    in_blocks_of(64, monkeypatch)
     text = HEAD + '1763900000000,1.5,"a,b\nc ""d"""\n' * 20
     assert rows(tmp_path, text, COLUMNS)["op"] == ['a,b\nc "d"'] * 20
-    assert checked(tmp_path, text + "x\n").problems == ("latency.csv:42: there are 1 cells; the header has 3",)
+    assert checked(tmp_path, text + "x\n").problems == ("latency.csv:42: there is 1 cell; the header has 3",)
 
 
 def test_strings_that_look_like_nothing_stay_strings(tmp_path: Path) -> None:
     text = HEAD + "".join(f"1763900000000,1.5,{word}\n" for word in ("NA", "null", "", "007"))
     assert rows(tmp_path, text, COLUMNS)["op"] == ["NA", "null", "", "007"]
+
+
+@pytest.mark.parametrize("words", [["007", "7", "7.0"], ["True", "true"], ["1e3", "99999999999999999999"]])
+def test_strings_that_all_look_like_numbers_stay_strings_in_every_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    in_blocks_of(64, monkeypatch)
+    text = HEAD + "".join(f"1763900000000,1.5,{word}\n" for word in [*words, *words, "a", *words])
+    assert rows(tmp_path, text, COLUMNS)["op"] == [*words, *words, "a", *words]
+    assert rows(tmp_path, text + "x\n", COLUMNS)["op"] == [*words, *words, "a", *words]  # with a block cell by cell
 
 
 @pytest.mark.parametrize(
@@ -211,7 +241,10 @@ def test_a_number_where_an_iso_time_was_declared_asks_for_its_unit(tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("cell", "what"),
-    [("1.0", "is not an integer"), ("9223372036854775808", "is an integer of more than 64 bits")],
+    [
+        ("1.0", "is not an integer; is its column a float?"),
+        ("9223372036854775808", "is an integer of more than 64 bits"),
+    ],
 )
 def test_an_integer_is_whole_and_of_64_bits(tmp_path: Path, cell: str, what: str) -> None:
     data = checked(tmp_path, f"i\n9007199254740993\n{cell}\n", (Column("i", "integer"),))
@@ -219,10 +252,53 @@ def test_an_integer_is_whole_and_of_64_bits(tmp_path: Path, cell: str, what: str
     assert data.columns["i"].summary["max"] == 9007199254740993
 
 
+@pytest.mark.parametrize(
+    "cell", ["1e999999999", "1e99999999999999999999", "9223372036.8547758", "9" * 5000], ids=lambda cell: cell[:20]
+)
+def test_a_timestamp_beyond_all_bounds_is_a_bad_row(tmp_path: Path, cell: str) -> None:
+    data = checked(tmp_path, f"t,i\n1,1\n{cell},2\n", (Column("t", "timestamp", "s"), Column("i", "integer")))
+    assert (data.rows, data.bad_rows) == (1, 1)
+    assert data.problems[0].endswith("in s is beyond the year 2262")
+
+
+@pytest.mark.parametrize(
+    ("unit", "first", "doubts"),
+    [
+        (
+            "ms",
+            1763900000,
+            ("output 'latency': read in ms column 't' begins on 1970-01-21, in s on 2025-11-23; is its unit s?",),
+        ),
+        (
+            "ns",
+            1763900000000,
+            ("output 'latency': read in ns column 't' begins on 1970-01-01, in ms on 2025-11-23; is its unit ms?",),
+        ),
+        ("s", 1763900000, ()),
+        ("ms", 12, ()),  # counted from a start
+    ],
+)
+def test_times_that_make_sense_in_another_unit_only_are_asked_about(
+    tmp_path: Path, unit: str, first: int, doubts: tuple[str, ...]
+) -> None:
+    data = checked(tmp_path, f"t\n{first + 5}\n{first}\n", (Column("t", "timestamp", unit),))
+    assert (data.status, data.remarks) == ("good", doubts)
+
+
+@pytest.mark.parametrize(
+    ("times", "unit"), [("0 1763900000000", "ms"), ("1763900000 1763900000000", "ms"), ("1970-01-01 2025-11-23", None)]
+)
+def test_times_that_reach_over_years_are_asked_about(tmp_path: Path, times: str, unit: str | None) -> None:
+    data = checked(tmp_path, "t\n" + times.replace(" ", "\n") + "\n", (Column("t", "timestamp", unit),))
+    first = "1970-01-21" if times.startswith("17") else "1970-01-01"
+    reaches = f"output 'latency': column 't' reaches from {first} to 2025-11-23"
+    assert (data.status, data.remarks) == ("good", (f"{reaches}; are some of its times missing, or in another unit?",))
+
+
 def test_columns_that_nobody_declared_are_typed_by_pandas_over_the_whole_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 32)
+    in_blocks_of(32, monkeypatch)
     text = "i,number,mixed\n" + "1,2,3\n" * 9 + "2,2.5,x\n" * 9
     found = rows(tmp_path, text, (Column("i", "integer"),), extras=True)
     assert found["number"] == [2.0] * 9 + [2.5] * 9
@@ -247,7 +323,7 @@ def test_the_files_of_a_folder_are_one_table(tmp_path: Path) -> None:
     output = Output("o", "out/*.csv", data_schema=DataSchema("csv", COLUMNS))
     record = OutputRecord(path="out", files=(FileRecord(path="a.csv"), FileRecord(path="b.csv")))
     data = check(output, record, tmp_path)
-    assert (data.rows, data.problems) == (2, ("b.csv:3: there are 1 cells; the header has 3",))
+    assert (data.rows, data.problems) == (2, ("b.csv:3: there is 1 cell; the header has 3",))
 
 
 def test_a_file_that_is_gone_is_said(tmp_path: Path) -> None:
@@ -273,7 +349,7 @@ def test_a_summary_of_none_has_nulls_and_one_of_a_single_row_no_spread(tmp_path:
 
 
 def test_a_summary_agrees_with_numpy_over_many_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 4096)
+    in_blocks_of(4096, monkeypatch)
     values = np.random.default_rng(1).lognormal(size=10_000)
     data = checked(tmp_path, "v\n" + "".join(f"{v!r}\n" for v in values.tolist()), (Column("v", "float"),))
     found = data.columns["v"].summary

@@ -283,6 +283,12 @@ COLUMNS = {"t": {"type": "timestamp"}, "op": {"type": "string"}, "v": {"type": "
 NUMBERS = "columns of type integer or float: v, n"
 
 
+PALETTES = (
+    "colorblind, deep, muted, bright, dark, pastel, tab10, tab20, Set1, Set2, Dark2, Paired, viridis, cividis, plasma,"
+    " rocket, mako or husl"
+)
+
+
 def plots(*given: dict[str, Any]) -> str:
     outputs = [
         {"name": "lat", "remote_path": "lat.csv", "data_schema": COLUMNS},
@@ -320,7 +326,20 @@ def plots(*given: dict[str, Any]) -> str:
          ".window: 'window' means nothing without a timestamp on x of a time_series or boxplot"),
         ({"window": "5"}, ".window: '5' has no unit; write 5s for seconds or 5ms for milliseconds"),
         ({"dpi": "20"}, ".dpi: must be a whole number from 50 to 600, not '20'"),
-        ({"style": "paper"}, ".style: 'style' is not supported yet; remove it"),
+        ({"style": "papr"}, ".style: must be screen, paper or slides, not 'papr'. Did you mean 'paper'?"),
+        ({"palette": "colourblind"}, f".palette: must be {PALETTES}, not 'colourblind'. Did you mean 'colorblind'?"),
+        ({"width": "3.5"}, ".width: '3.5' has no unit; write 3.5in, 3.5cm or 3.5mm"),
+        ({"width": "colum"}, ".width: must be a length such as 3.5in, column or page, not 'colum'."
+                             " Did you mean 'column'?"),
+        ({"height": "column"}, ".height: must be a length such as 3.5in, 88mm or 9cm, not 'column'"),
+        ({"height": "300in"}, ".height: must be from 1.5in to 20in (38.1mm to 508mm), not 300in"),
+        ({"width": "9px"}, ".width: must be a length such as 3.5in, 88mm or 9cm, not '9px'"),
+        ({"scale": "logarithmic"}, ".scale: must be auto, linear or log, not 'logarithmic'"),
+        ({"time_axis": "clock"}, ".time_axis: 'time_axis' means nothing for a histogram; remove it"),
+        ({"group_by": "opp"}, ".group_by: output 'lat' has no column 'opp'. Groups: op, host, case, run."
+                              " Did you mean 'op'?"),
+        ({"group_by": ["op", "op"]}, ".group_by: 'op' is named twice; keep one"),
+        ({"group_by": "v"}, ".group_by: column 'v' is a float; group by a string or by ours: op, host, case, run"),
         ({"export_path": "a.svg", "format": "png"},
          ".export_path: 'a.svg' ends in .svg, but the plot's format is png; change one"),
         ({"export_path": "lat.csv/a.png"},
@@ -346,6 +365,22 @@ def test_plots_of_every_type_are_accepted_with_a_warning_for_a_spare_x(directory
     assert [plot.kept_as for plot in benchmark.plots] == ["plots/a.png", "plots/b.png", "plots/c.svg"]
     place = f"{directory}/config.yaml:9: plots[2].x"
     assert benchmark.warnings == (f"{place}: column 'n' is not used by a boxplot",)
+
+
+def test_a_unit_in_another_spelling_is_a_label_and_that_is_said(directory: Path) -> None:
+    schema = {
+        "t": {"type": "timestamp", "unit": "ms"},
+        "v": {"type": "float", "unit": "msec"},
+        "w": {"type": "float", "unit": "mb/s"},
+        "x": {"type": "integer", "unit": "apples"},
+    }
+    stage = {"name": "a", "command": "true", "outputs": [{"name": "o", "remote_path": "o.csv", "data_schema": schema}]}
+    (directory / "config.yaml").write_text(json.dumps({"benchmark": {"name": "b"}, "stages": [stage]}))
+    place, kept = "config.yaml:1: stages[0].outputs[0].data_schema", "is kept as a label, not as a known unit."
+    assert load(directory / "config.yaml").warnings == (
+        f"{directory}/{place}.v.unit: unit 'msec' {kept} Did you mean 'ms'?",
+        f"{directory}/{place}.w.unit: unit 'mb/s' {kept} Did you mean 'MB/s' or 'Mb/s'?",
+    )
 
 
 @pytest.mark.parametrize(

@@ -37,26 +37,20 @@ def with_schema(data_schema: Any) -> str:
 
 STAGE_KEYS = (
     "Keys: name, host, hosts, command, script, copy, task, args, env, cwd, timeout, background, may_exit, retries,"
-    " backoff, always, continue_on_error, scope, skip, health_check, outputs"
+    " backoff, always, continue_on_error, scope, skip, health_check, outputs, only, when"
 )
 
 
-@pytest.mark.parametrize("key", ["cases", "matrix", "exclude", "include", "trials", "metrics"])
-def test_later_section_is_refused_not_ignored(tmp_path: Path, key: str) -> None:
-    expected = [f"{key}: '{key}' is not supported yet; remove it"]
-    assert complaints(tmp_path, with_stage() + f"{key}: []\n") == expected
+@pytest.mark.parametrize("key", ["until", "min", "max", "budget"])
+def test_later_key_of_trials_is_refused_not_ignored(tmp_path: Path, key: str) -> None:
+    expected = [f"trials.{key}: '{key}' is not supported yet; remove it"]
+    assert complaints(tmp_path, with_stage() + f"trials: {{{key}: 1}}\n") == expected
 
 
-@pytest.mark.parametrize("key", ["only"])
-def test_later_key_of_a_stage_is_refused_not_ignored(tmp_path: Path, key: str) -> None:
-    expected = [f"stages[0].{key}: '{key}' is not supported yet; remove it"]
-    assert complaints(tmp_path, with_stage(**{key: "1"})) == expected
-
-
-@pytest.mark.parametrize(("key", "meant"), [("metric", "metrics"), ("matix", "matrix"), ("trial", "trials")])
-def test_a_misspelled_later_section_is_told_as_that(tmp_path: Path, key: str, meant: str) -> None:
-    (complaint,) = complaints(tmp_path, with_stage() + f"{key}: []\n")
-    assert complaint.startswith(f"{key}: '{key}' is not a key of a config. {meant!r} is not supported yet. Keys: ")
+@pytest.mark.parametrize(("key", "meant"), [("bugdet", "budget"), ("untill", "until")])
+def test_a_misspelled_later_key_is_told_as_that(tmp_path: Path, key: str, meant: str) -> None:
+    (complaint,) = complaints(tmp_path, with_stage() + f"trials: {{{key}: 1}}\n")
+    assert complaint.startswith(f"trials.{key}: '{key}' is not a key of trials. {meant!r} is not supported yet. Keys: ")
 
 
 @pytest.mark.parametrize(

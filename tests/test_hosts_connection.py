@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,11 @@ class Agent:
             subprocess.run([bed.program("ssh-add"), "-q", str(key.path)], check=True, timeout=LONG_S)
 
 
+def listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
+
+
 @pytest.fixture
 def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Agent]:
     path = tmp_path / "agent"
@@ -236,7 +242,7 @@ def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Agent]:
         [bed.program("ssh-agent"), "-D", "-a", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         try:
-            wait_until(path.exists, "the agent listens", timeout_s=LONG_S)
+            wait_until(partial(listens, path), "the agent listens", timeout_s=LONG_S)
             monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
             yield Agent(path)
         finally:
@@ -810,6 +816,14 @@ def test_fewer_sessions_than_usual_are_made_up_for(make_sshd: MakeSshd, keys: Ke
     server = make_sshd(config=["MaxSessions 2"])
     connection = opened(connection_to(server, keys.plain))
     assert at_once(connection, 6) == [f"{n}\n" for n in range(6)]
+
+
+def test_session_that_sshd_still_counts_is_made_up_for(make_sshd: MakeSshd, keys: Keys, opened: Opened) -> None:
+    connection = opened(connection_to(make_sshd(config=["MaxSessions 1"]), keys.plain))
+    for _ in range(50):
+        channel = connection.create_session()
+        channel.exec_command("true")
+        channel.close()
 
 
 def at_once(connection: Connection, count: int) -> list[str]:

@@ -219,7 +219,8 @@ def test_file_is_there_or_not(host: Host, tmp_path: Path) -> None:
 def test_process_is_found_by_its_command_line(host: Host) -> None:
     mark = f"marked-{secrets.token_hex(8)}"
     with subprocess.Popen([sys.executable, "-c", f"import time; time.sleep(600)  # {mark}"]) as process:
-        try:
+        try:  # a moment after its exec a process has no command line yet
+            bed.wait_until(lambda: mark in bed.command_line(process.pid), "its command line is there", timeout_s=LONG_S)
             assert look(host, "process", rf"time\.sleep.*{mark}$") == Attempt(True, "running")
         finally:
             process.kill()
@@ -310,7 +311,7 @@ def test_window_is_repeated_by_retries() -> None:
     assert watched.is_over.wait(LONG_S)
     assert (watched.passed, watched.last) == (False, "closed")
     assert watched.last_failed_s is not None
-    assert watched.last_failed_s >= 0.28
+    assert watched.last_failed_s > 0.2  # in the last of the three
 
 
 def test_success_after_the_window_does_not_count() -> None:

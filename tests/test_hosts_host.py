@@ -257,6 +257,7 @@ def test_facts_that_a_machine_can_not_tell_are_none() -> None:
         "name": "vm",
         "os": None,
         "kernel": None,
+        "boot_id": None,
         "machine": None,
         "cpu_model": None,
         "cores": None,

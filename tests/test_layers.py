@@ -11,13 +11,15 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "benchctl"
 
-BASE = ("errors", "events", "units", "template", "redact", "names")
+BASE = ("errors", "events", "units", "template", "redact", "names", "expression", "json_path")
 LAYERS = {  # what may be imported at run time from where; itself always
     "errors": (),
     "events": (),
     "units": (),
     "redact": (),
     "template": (),
+    "expression": ("template",),
+    "json_path": ("template",),
     "names": ("config", *BASE),  # the model's dataclasses
     "config": BASE,
     "hosts": ("config", *BASE),
@@ -25,8 +27,9 @@ LAYERS = {  # what may be imported at run time from where; itself always
     "analysis": ("runs", "config", *BASE),
     "plots": ("analysis", "runs", "config", *BASE),
     "project_task": ("config", "hosts", *BASE),
-    "plan": ("config", "hosts", "project_task", *BASE),
-    "workflow": ("plan", "project_task", "runs", "hosts", "config", *BASE),
+    "schedule": ("config", *BASE),
+    "plan": ("config", "hosts", "project_task", "schedule", *BASE),
+    "workflow": ("plan", "schedule", "project_task", "runs", "hosts", "config", *BASE),
     "copying": ("plan", "hosts", "config", *BASE),
     "reports": ("analysis", "runs", "config", *BASE),
     "scaffold": ("errors",),
@@ -44,9 +47,9 @@ LAYERS = {  # what may be imported at run time from where; itself always
         *BASE,
     ),  # benchctl/__init__.py, the API
     "choices": ("", "given", "reports", "errors", "units"),  # shared by the front ends
-    "console": ("errors",),
-    "cli": ("", "choices", "console", "scaffold", "reports", "runs", "config", *BASE),
-    "tasks": ("", "choices", "reports", "runs", "config", *BASE),
+    "plot_options": (),
+    "cli": ("", "choices", "plot_options", "scaffold", "reports", "runs", "config", *BASE),
+    "tasks": ("", "choices", "plot_options", "reports", "runs", "config", *BASE),
 }
 OWNERS = {  # library: who alone imports it
     "yaml": ("config",),
@@ -55,10 +58,12 @@ OWNERS = {  # library: who alone imports it
     "cryptography": ("hosts",),  # paramiko's own, for the errors it raises
     "fabric": ("hosts", "plan"),  # the plan names Fabric's Config, which it makes once for all connections
     "invoke": ("hosts", "plan", "project_task", "tasks"),  # stages are Invoke tasks; `tasks` is a front end for inv
-    "click": ("cli", "console"),
+    "click": ("cli",),
     "numpy": ("analysis", "plots"),  # plots hand over what they draw in its arrays
     "pandas": ("analysis",),
     "scipy": ("analysis",),
+    "zstandard": ("analysis",),
+    "compression": ("analysis",),  # of the standard library, from Python 3.14 on
     "matplotlib": ("plots",),
     "seaborn": ("plots",),
 }

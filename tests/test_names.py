@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import benchctl
+from benchctl.config.model import Case
 from benchctl.names import Circumstances, known_names
 
 CONFIG = {
@@ -22,7 +23,9 @@ CONFIG = {
 def circumstances(directory: Path, environment: dict[str, str] | None = None) -> Circumstances:
     path = directory / "config.yaml"
     path.write_text(json.dumps(CONFIG))
-    return Circumstances(benchctl.load(path), "run-001", "uid-1", directory / "run-001", "wal", 3, environment or {})
+    return Circumstances(
+        benchctl.load(path), "run-001", "uid-1", directory / "run-001", Case("wal", {}), "3", environment or {}
+    )
 
 
 def test_a_host_is_known_by_its_address_and_its_parts(tmp_path: Path) -> None:

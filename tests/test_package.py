@@ -42,7 +42,7 @@ def test_importing_benchctl_loads_nothing_heavy(tmp_path: Path) -> None:
 def test_looking_at_runs_loads_nothing_heavy(tmp_path: Path, command: str) -> None:
     config_in(tmp_path)
     benchctl_in(tmp_path, "run", "-q")
-    code = "import sys\nfrom benchctl.cli import Wanted, cli\n"
+    code = "import sys\nfrom benchctl.cli import cli\nfrom benchctl.cli.console import Wanted\n"
     code += "cli.main(sys.argv[1:], standalone_mode=False, obj=Wanted(json=False))"
     assert not loaded_by(code, *command.split(), directory=tmp_path) & HEAVY
 

@@ -25,7 +25,7 @@ STAGES: list[dict[str, Any]] = [
 ]
 
 
-def compiled(directory: Path, **options: list[str]) -> Plan:
+def compiled(directory: Path, **options: Any) -> Plan:
     entry = {"ip": "192.0.2.1", "username": "x"}
     hosts = {"db": {**entry, "gateway": "jump"}, "app": entry, "jump": entry, "unused": entry}
     document = {"benchmark": {"name": "x"}, "hosts": hosts, "vars": {"size": "10"}, "stages": STAGES}
@@ -193,3 +193,17 @@ def test_ssh_config_is_read_only_for_hosts_that_are_reached_over_ssh(tmp_path: P
     config.write_text(local + "hosts: {db: {ip: 10.0.0.5}}\n")
     with pytest.raises(benchctl.ConfigError, match=r"config:1: Port: must be a port from 1 to 65535, not 'abc'"):
         benchctl.compile_plan(benchctl.load(config))
+
+
+def test_a_plan_has_only_the_cases_in_which_one_of_its_stages_is_done(tmp_path: Path) -> None:
+    every, some = {"name": "every", "command": "true"}, {"name": "some", "command": "true", "when": {"j": "wal"}}
+    document = {"benchmark": {"name": "x"}, "matrix": {"j": ["wal", "del"]}, "stages": [every, some]}
+    (tmp_path / "config.yaml").write_text(json.dumps(document))
+    benchmark = benchctl.load(tmp_path / "config.yaml")
+    assert [case.name for case in benchctl.compile_plan(benchmark).schedule.cases] == ["wal", "del"]
+    plan = benchctl.compile_plan(benchmark, only=["some"])
+    assert [case.name for case in plan.schedule.cases] == ["wal"]
+    assert [stage.name for stage in plan.stages_of(plan.schedule.cases[0])] == ["some"]
+    with pytest.raises(UsageError) as raised:
+        benchctl.compile_plan(benchmark, only=["some"], cases=["del"])
+    assert raised.value.message == "no stage is left in case 'del'; there is nothing to run"

@@ -32,7 +32,7 @@ def make_runs(root: Path) -> Store:
         RunRecord(**started, status="running", writer=facts.writer()),
     ]
     for record in records:
-        store.allocate().write_metadata(record.to_json())
+        store.allocate().write_json("metadata.json", record.to_json())
     (store.allocate().path / "metadata.json").write_text("{")
     return store
 
@@ -104,6 +104,8 @@ def test_list_for_programs_has_a_schema_and_the_same_runs(tmp_path: Path) -> Non
         "duration_s": 0.4,
         "trials": 2,
         "trials_succeeded": 1,
+        "trials_planned": None,
+        "cases": [],
         "tags": [],
         "note": "",
         "path": str(tmp_path / "results/run-002"),

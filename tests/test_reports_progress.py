@@ -129,18 +129,19 @@ def test_plain_progress_never_moves_a_cursor_even_when_verbose(stream: io.String
 def test_trials_are_announced_when_there_are_several(stream: io.StringIO) -> None:
     progress = PlainProgress(stream)
     for case, trial in (("wal", 1), (None, 2)):
-        progress(event(0, events.TRIAL_STARTED, {"case": case, "trial": trial}))
-        end = {"case": case, "trial": trial, "status": "succeeded", "duration_s": 2}
+        which = {"case": case, "trial": trial, "index": trial, "count": 2}
+        progress(event(0, events.TRIAL_STARTED, which))
+        end = {**which, "status": "succeeded", "duration_s": 2}
         progress(event(2, events.TRIAL_FINISHED, end))
     assert stream.getvalue() == (
-        "[00:00.0] trial 1 of case wal started\n[00:02.0] trial 1 of case wal succeeded after 2.0 s\n"
-        "[00:00.0] trial 2 started\n[00:02.0] trial 2 succeeded after 2.0 s\n"
+        "[00:00.0] trial 1/2 wal-01 started\n[00:02.0] trial 1/2 wal-01 succeeded after 2.0 s\n"
+        "[00:00.0] trial 2/2 02 started\n[00:02.0] trial 2/2 02 succeeded after 2.0 s\n"
     )
 
 
 def test_warm_up_is_called_so(stream: io.StringIO) -> None:
-    PlainProgress(stream)(event(0, events.TRIAL_STARTED, {"case": None, "trial": 1, "warmup": True}))
-    assert stream.getvalue() == "[00:00.0] warm-up 1 started\n"
+    PlainProgress(stream)(event(0, events.TRIAL_STARTED, {"trial": 1, "warmup": True, "index": 1, "count": 3}))
+    assert stream.getvalue() == "[00:00.0] trial 1/3 w01 started\n"
 
 
 def test_stage_on_several_hosts_is_told_per_host(stream: io.StringIO) -> None:
@@ -189,13 +190,11 @@ def test_good_end_names_the_directory_and_what_is_next(stream: io.StringIO) -> N
     ]
 
 
-@pytest.mark.parametrize("kind", [events.TRIAL_FINISHED, events.RUN_FINISHED])
-def test_incomplete_end_says_why(stream: io.StringIO, kind: str) -> None:
+def test_incomplete_end_says_why(stream: io.StringIO) -> None:
     progress = PlainProgress(stream)
     progress(event(*RUN[0]))
-    for finished in (events.TRIAL_FINISHED, events.RUN_FINISHED):
-        flags = {"flags": ["optional output 'o': no such file"]} if finished == kind else {}
-        progress(event(5, finished, {"trial": 1, "status": "incomplete", "duration_s": 5.0} | flags))
+    flags = ["optional output 'o': no such file"]
+    progress(event(5, events.RUN_FINISHED, {"status": "incomplete", "duration_s": 5.0, "flags": flags}))
     assert stream.getvalue().splitlines()[1:] == [
         "[00:05.0] run-014 incomplete after 5.0 s",
         "    because  optional output 'o': no such file",

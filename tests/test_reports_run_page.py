@@ -15,6 +15,7 @@ from benchctl.reports.run_page import run_json, run_text
 from benchctl.runs.record import (
     Failure,
     HostRecord,
+    MetricRecord,
     OutputRecord,
     RunRecord,
     StageOnHost,
@@ -140,7 +141,9 @@ def test_page_says_what_where_how_long_and_last_what_failed() -> None:
 
 
 def test_page_of_many_trials_shows_the_stages_of_the_one_that_failed() -> None:
-    good = TrialRecord(case="wal", trial=1, status="succeeded", duration_s=9.8, metrics={"p99": 4.1})
+    good = TrialRecord(
+        case="wal", trial=1, status="succeeded", duration_s=9.8, metrics={"p99": MetricRecord(value=4.1, unit="ms")}
+    )
     bad = TrialRecord(case="wal", trial=2, status="failed", duration_s=0.4, stages=STAGES[2:], error=FAILURE)
     record = RunRecord(id="run-001", benchmark="b", status="failed", trials=(good, bad, good))
     assert run_text(record) == (
@@ -148,9 +151,13 @@ def test_page_of_many_trials_shows_the_stages_of_the_one_that_failed() -> None:
         "    kept  .\n\n"
         "Trials\n"
         "    case  trial  status     took   metrics\n"
-        "    wal   1      succeeded  9.8 s  p99 4.1\n"
+        "    wal   1      succeeded  9.8 s  p99 4.1 ms\n"
         "    wal   2      failed     0.4 s\n"
-        "    wal   1      succeeded  9.8 s  p99 4.1\n\n"
+        "    wal   1      succeeded  9.8 s  p99 4.1 ms\n\n"
+        "Metrics\n"
+        "    case  metric  unit  n  mean  95 % interval  median  min  max\n"
+        "    wal   p99     ms    2  4.1   4.1 to 4.1     4.1     4.1  4.1\n"
+        "    of 2 trials; left out: 1 failed\n\n"
         "Stages of trial 2 of case wal\n"
         "    stage  status\n"
         "    load   not_started\n\n" + failure_text(FAILURE)
@@ -173,7 +180,7 @@ def test_page_for_programs_has_a_schema_and_the_stages_of_every_trial() -> None:
     assert document["schema"] == "benchctl/run@1"
     assert document["path"] == "results/run-007"
     assert document["trials"][0]["stages"] == [stage.to_json() for stage in STAGES]
-    assert {k: v for k, v in document.items() if k not in ("schema", "path", "trials")} == {
+    assert {k: v for k, v in document.items() if k not in ("schema", "path", "trials", "metrics")} == {
         key: value for key, value in RECORD.to_json().items() if key != "trials"
     }
 

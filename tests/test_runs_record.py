@@ -18,20 +18,22 @@ from benchctl import events
 from benchctl.errors import RunUnreadable
 from benchctl.events import Event
 from benchctl.runs import facts
-from benchctl.runs.record import Failure, RunRecord, TrialRecord, glance, load
+from benchctl.runs.loading import glance, load
+from benchctl.runs.record import Failure, MetricRecord, RunRecord, TrialRecord
 from benchctl.runs.store import RunDirectory, Store
 
 START = datetime(2026, 11, 24, 1, 49, 43, 123456, UTC)
 SUMMARY: dict[str, Any] = {
     "case": None,
     "trial": 1,
+    "warmup": False,
+    "attempt": 1,
     "directory": ".",
     "status": "succeeded",
     "started": "2026-11-24T01:49:43.123456Z",
     "finished": "2026-11-24T01:49:52.923456Z",
     "duration_s": 9.8,
-    "metrics": {"p99": 4.1},
-    "plots": [{"name": "over-time", "status": "drawn", "path": "plots/a.png", "reason": None, "duration_s": 0.2}],
+    "metrics": {"p99": {"value": 4.1, "unit": "ms"}},
     "flags": [],
     "error": None,
 }
@@ -62,9 +64,24 @@ METADATA: dict[str, Any] = {
     },
     "git": {"commit": "9f3c1a", "branch": "main", "dirty": True},
     "versions": {"benchctl": "0.1.0", "python": "3.11.7"},
-    "trials": [SUMMARY],
+    "cases": {},
+    "planned": {"trials": 1, "repeat": 1, "warmup": 0, "order": "interleaved", "seed": 7},
+    "counts": {"succeeded": 1},
+    "resumed": [],
+    "around": None,
+    "plots": [
+        {
+            "name": "over-time",
+            "trial": None,
+            "status": "drawn",
+            "path": "plots/a.png",
+            "reason": None,
+            "duration_s": 0.2,
+        }
+    ],
     "flags": [],
     "error": None,
+    "trials": [SUMMARY],
 }
 OUTPUT: dict[str, Any] = {
     "name": "latency",
@@ -72,7 +89,8 @@ OUTPUT: dict[str, Any] = {
     "path": "lat.csv",
     "bytes": 123,
     "sha256": "ab",
-    "files": [{"path": "a/b", "bytes": 123, "sha256": "cd"}],
+    "modified_s": None,
+    "files": [{"path": "a/b", "bytes": 123, "sha256": "cd", "modified_s": 1763949000.5}],
     "retries": 1,
     "status": "collected",
     "reason": None,
@@ -105,20 +123,30 @@ PLACE: dict[str, Any] = {
     "left_behind": [],
     "error": None,
 }
-TRIAL: dict[str, Any] = SUMMARY | {
-    "format": 1,
-    "stages": [
-        {
-            "name": "load",
-            "kind": "command",
-            "status": "succeeded",
-            "attempt": 1,
-            "start_skew_s": None,
-            "hosts": {"db": PLACE},
-            "earlier": [],
-        }
-    ],
+# What trial.json says also where it says nothing.
+WHOLE: dict[str, Any] = {
+    "params": {},
+    "earlier": [],
+    "metrics": {"p99": {"value": 4.1, "unit": "ms", "better": "lower", "count": 3000}},
 }
+TRIAL: dict[str, Any] = (
+    SUMMARY
+    | WHOLE
+    | {
+        "format": 1,
+        "stages": [
+            {
+                "name": "load",
+                "kind": "command",
+                "status": "succeeded",
+                "attempt": 1,
+                "start_skew_s": None,
+                "hosts": {"db": PLACE},
+                "earlier": [],
+            }
+        ],
+    }
+)
 
 DYING = """if 1:
     import sys
@@ -129,7 +157,7 @@ DYING = """if 1:
     trial = {"case": None, "trial": 1, "directory": ".", "status": "running"}
     started = "2026-11-24T01:49:43.123456Z"
     document = {"uid": facts.new_uid(), "status": "running", "started": started, "writer": facts.writer()}
-    run.write_metadata(document | {"benchmark": "b", "trials": [trial]})
+    run.write_json("metadata.json", document | {"benchmark": "b", "trials": [trial]})
     journal = run.journal()
     journal(Event("run_started", data={"id": run.id, "uid": document["uid"], "benchmark": "b"}))
     journal(Event("trial_started", data={"case": None, "trial": 1}))
@@ -149,7 +177,7 @@ def run(tmp_path: Path) -> RunDirectory:
 
 
 def written(run: RunDirectory, **changes: Any) -> RunDirectory:
-    run.write_metadata(METADATA | changes)
+    run.write_json("metadata.json", METADATA | changes)
     run.write_json("trial.json", TRIAL)
     return run
 
@@ -192,7 +220,7 @@ def test_keys_of_a_newer_writer_are_kept(run: RunDirectory) -> None:
 
 
 def test_record_of_a_few_keys_is_enough(run: RunDirectory) -> None:
-    run.write_metadata({"benchmark": "b", "status": "succeeded"})
+    run.write_json("metadata.json", {"benchmark": "b", "status": "succeeded"})
     record = load(run)
     assert (record.id, record.benchmark, record.duration_s, record.trials) == ("run-001", "b", None, ())
 
@@ -463,7 +491,7 @@ def test_trial_whose_file_is_damaged_is_shown_by_the_journal(run: RunDirectory) 
         (events.STAGE_FINISHED, place | {"status": "succeeded", "exit_code": 0}),
     )
     [trial] = load(run).trials
-    assert trial.metrics == {"p99": 4.1}
+    assert trial.metrics == {"p99": MetricRecord(value=4.1, unit="ms")}
     assert [(stage.name, stage.status) for stage in trial.stages] == [("load", "succeeded")]
 
 
@@ -475,7 +503,7 @@ def test_trial_directory_that_leads_out_of_the_run_is_not_read(run: RunDirectory
     assert load(run).trials[0].stages == ()
 
 
-def test_run_killed_in_a_later_trial_shows_it_with_its_directory_and_no_warm_ups(run: RunDirectory) -> None:
+def test_run_killed_in_a_later_trial_shows_it_and_its_warm_up_with_their_directories(run: RunDirectory) -> None:
     written(run, status="running", writer=facts.writer() | {"start_ticks": 1}, trials=[])
     run.trial_folder("wal", 1)
     journalled(
@@ -486,12 +514,14 @@ def test_run_killed_in_a_later_trial_shows_it_with_its_directory_and_no_warm_ups
         (events.TRIAL_STARTED, {"case": "wal", "trial": 1}),
         (events.STAGE_STARTED, {"stage": "load", "host": "db"}),
     )
-    [trial] = load(run).trials
+    warmup, trial = load(run).trials
+    assert (warmup.warmup, warmup.trial, warmup.status) == (True, 1, "succeeded")
     assert (trial.case, trial.trial, trial.directory, trial.status) == ("wal", 1, "trials/wal-01", "interrupted")
     assert [(stage.name, stage.status) for stage in trial.stages] == [("load", "interrupted")]
 
 
 def test_records_can_be_built_by_hand_and_written(run: RunDirectory) -> None:
     record = RunRecord(id="run-001", benchmark="b", status="running", started=START, trials=(TrialRecord(),))
-    run.write_metadata(record.to_json())
-    assert replace(glance(run), path=Path()) == replace(record, path=Path())
+    run.write_json("metadata.json", record.to_json())
+    counted = replace(record, trials=(), counts={"": 1})
+    assert replace(glance(run), path=Path()) == replace(counted, path=Path())

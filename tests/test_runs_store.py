@@ -17,15 +17,10 @@ import pytest
 
 from benchctl.errors import RunNotFound, RunUnreadable, UsageError
 from benchctl.events import OUTPUT_LINES, WARNING, Event
-from benchctl.runs.store import (
-    Journal,
-    NotPlain,
-    NotWritten,
-    RunDirectory,
-    Store,
-    output_dir_in,
-    results_root,
-)
+from benchctl.runs.files import NotWritten
+from benchctl.runs.journal import Journal
+from benchctl.runs.root import NotPlain, output_dir_in, results_root
+from benchctl.runs.store import RunDirectory, Store
 
 MOMENT = datetime(2026, 11, 24, 1, 49, 43, 123456, UTC)
 UID = "20261124T014943.123456Z-3f9a2c1b"
@@ -113,8 +108,8 @@ def test_run_is_found_by(store: Store, selector: str, expected: str) -> None:
 
 
 def test_run_is_found_by_its_uid(store: Store) -> None:
-    store.allocate().write_metadata({"uid": UID})
-    store.allocate().write_metadata({"uid": f"{UID}0", "note": f"like {UID}"})
+    store.allocate().write_json("metadata.json", {"uid": UID})
+    store.allocate().write_json("metadata.json", {"uid": f"{UID}0", "note": f"like {UID}"})
     assert store.find(UID).id == "run-001"
 
 
@@ -146,7 +141,7 @@ def test_unknown_run_is_answered_with_the_newest(store: Store, runs: int, select
 
 def test_json_is_written_without_nan_and_leaves_no_scratch_file(store: Store) -> None:
     run = store.allocate()
-    run.write_metadata({"b": [float("nan"), float("inf"), 1.5], "a": "Zürich", "at": Path("x")})
+    run.write_json("metadata.json", {"b": [float("nan"), float("inf"), 1.5], "a": "Zürich", "at": Path("x")})
     text = (run.path / "metadata.json").read_text("utf-8")
     assert json.loads(text) == {"b": [None, None, 1.5], "a": "Zürich", "at": "x"}
     assert text.startswith('{\n  "b": [\n')
@@ -156,13 +151,14 @@ def test_json_is_written_without_nan_and_leaves_no_scratch_file(store: Store) ->
 
 def test_full_disk_leaves_the_earlier_file_intact(store: Store) -> None:
     run = store.allocate()
-    run.write_metadata({"status": "running"})
+    run.write_json("metadata.json", {"status": "running"})
     code = """if 1:
         import resource, sys
-        from benchctl.runs.store import NotWritten, RunDirectory
+        from benchctl.runs.files import NotWritten
+        from benchctl.runs.store import RunDirectory
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
         try:
-            RunDirectory(sys.argv[1]).write_metadata({"note": "x" * 2000})
+            RunDirectory(sys.argv[1]).write_json("metadata.json", {"note": "x" * 2000})
         except NotWritten as error:
             print(error)
     """

@@ -49,8 +49,8 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def settings(journal: str = "wal") -> list[str]:
-    chosen = {"commits": "50", "journal": journal, "port": str(bed.free_port())}
+def settings() -> list[str]:
+    chosen = {"commits": "50", "port": str(bed.free_port())}
     return [word for name, value in chosen.items() for word in ("--set", f"{name}={value}")]
 
 
@@ -61,21 +61,25 @@ def test_the_sample_configs_are_valid(sample: Path, name: str) -> None:
     assert (ended.code, ended.err) == (0, "")
 
 
-@pytest.mark.parametrize("journal", ["wal", "delete"])
-def test_the_sample_project_measures_commits_here(sample: Path, journal: str) -> None:
-    ended = benchctl_in(sample, "run", "config.yaml", *settings(journal))
+def test_the_sample_project_measures_both_journals_here(sample: Path) -> None:
+    ended = benchctl_in(sample, "run", "config.yaml", "--repeat", "2", *settings())
     assert ended.code == 0, ended.err
     run = sample / "results/run-001"
-    measured = rows(run / "latency.csv")
-    assert len(measured) == 50
-    assert {row["journal"] for row in measured} == {journal}
-    assert outputs(run)["latency"]["data"]["rows"] == 50
-    drawn = {"plots/over-time.png", "plots/distribution.png", "plots/by-operation.png"}
-    assert {plot["path"] for plot in trial(run)["plots"] if plot["status"] == "drawn"} == drawn
-    assert outputs(run)["latency"]["sha256"] == sha256(run / "latency.csv")
-    assert {stage["name"]: stage["status"] for stage in trial(run)["stages"]} == dict.fromkeys(
-        ("setup-db", "start-app", "load", "tidy-up"), "succeeded"
-    )
+    made = [f"trials/{journal}-{number}" for journal in ("delete", "wal") for number in ("01", "02")]
+    assert sorted(str(path.relative_to(run)) for path in run.glob("trials/*")) == made
+    for name in made:
+        measured = rows(run / name / "latency.csv")
+        assert {row["journal"] for row in measured} == {trial(run / name)["params"]["journal"]}
+        assert outputs(run / name)["latency"]["data"]["rows"] == len(measured) == 50
+        assert outputs(run / name)["latency"]["sha256"] == sha256(run / name / "latency.csv")
+        assert {stage["name"]: stage["status"] for stage in trial(run / name)["stages"]} == dict.fromkeys(
+            ("setup-db", "start-app", "load", "tidy-up"), "succeeded"
+        )
+    record = json.loads((run / "metadata.json").read_text())
+    drawn = {"plots/over-time.png", "plots/distribution.png", "plots/by-operation.png", "plots/tail.pdf"}
+    assert {plot["path"] for plot in record["plots"] if plot["status"] == "drawn"} == drawn
+    about = json.loads((run / "plots/over-time.png.json").read_text())
+    assert sorted(file["trial"] for file in about["files"]) == made
 
 
 def test_the_sample_project_measures_commits_over_two_machines(
@@ -93,8 +97,9 @@ def test_the_sample_project_measures_commits_over_two_machines(
     ended = benchctl_in(sample, "run", "config-ssh.yaml", *settings(), env=env)
     assert ended.code == 0, ended.err
     run = sample / "results/run-001"
-    assert len(rows(run / "latency.csv")) == 50
-    assert outputs(run)["latency"]["sha256"] == sha256(run / "latency.csv")
+    for folder in (run / "trials/wal-01", run / "trials/delete-01"):
+        assert len(rows(folder / "latency.csv")) == 50
+        assert outputs(folder)["latency"]["sha256"] == sha256(folder / "latency.csv")
     hosts = json.loads((run / "metadata.json").read_text())["hosts"]
     assert {alias: (host["ip"], host["port"]) for alias, host in hosts.items()} == {
         "db": (db.address, db.port),
@@ -102,22 +107,17 @@ def test_the_sample_project_measures_commits_over_two_machines(
     }
 
 
-def test_the_sample_projects_own_tasks_compare_the_journals(sample: Path) -> None:
-    port = str(bed.free_port())
-    for journal in ("delete", "wal"):
-        options = ["--set", f"journal={journal}", "--set", "commits=50", "--set", f"port={port}"]
-        done = subprocess.run(
-            [sys.executable, "-m", "invoke", "bench.run", *options],
-            cwd=sample,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+def test_the_sample_projects_tasks_measure_and_compare_the_journals(sample: Path) -> None:
+    def inv(*words: str) -> str:
+        command = [sys.executable, "-m", "invoke", *words]
+        done = subprocess.run(command, cwd=sample, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
-    done = subprocess.run(
-        [sys.executable, "-m", "invoke", "medians"], cwd=sample, capture_output=True, text=True, timeout=60
-    )
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["delete", "wal"]
+        return done.stdout
+
+    inv("bench.run", *settings())
+    inv("bench.run", "--case", "wal", "--repeat", "2", *settings())
+    lines = [line.split() for line in inv("medians").splitlines()]
+    assert [(line[0], line[-2]) for line in lines] == [("delete", "50"), ("wal", "150")]
 
 
 WRITE = "head -c 300000 /dev/urandom > %s && printf '\\n\\0 \\377' >> %s && sha256sum < %s"

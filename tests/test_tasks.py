@@ -97,6 +97,14 @@ def test_inv_draws_the_plots_of_a_kept_run(project: Path) -> None:
     assert inv(project, "bench.run").code == 3
     ended = inv(project, "bench.plot")
     assert (ended.code, ended.out) == (3, "p: not drawn: there are no rows to draw\n")
+    ended = inv(project, "bench.plot", "--output", "greeting", "--type", "ecfd", "-y", "hello", "--group-by", "host")
+    hint = "--type: must be time_series, histogram, boxplot, ecdf or percentiles, not 'ecfd'. Did you mean 'ecdf'?"
+    assert (ended.code, ended.out, ended.err) == (2, "", f"{hint}\n")
+    ended = inv(project, "bench.plot", "--name", "p", "--name", "q")
+    assert (ended.code, ended.out, ended.err) == (2, "", "no plot is called 'q'. Plots: p\n")
+    ended = inv(project, "bench.plot", "--type", "boxplot", "-y", "hello", "-y", "helo", "-x", "hello")
+    said = "-y: output 'greeting' has no column 'helo'. Columns: hello. Did you mean 'hello'?\n"
+    assert (ended.code, ended.out, ended.err) == (2, "", said)
 
 
 def test_a_collection_made_where_there_is_no_file_looks_in_the_current_directory(project: Path) -> None:

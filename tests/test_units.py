@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-import random
+import math
+import re
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from properties import few
 
-from benchctl.units import UNITS, Unit, check_timestamp_unit, format_duration, parse_duration
+from benchctl.units import (
+    UNITS,
+    check_timestamp_unit,
+    convert,
+    dimension,
+    factor,
+    format_duration,
+    meant_units,
+    parse_duration,
+)
 
 CURE = "write it with units, such as 30s, 100ms or 1m30s (ns, us, ms, s, m, h)"
 
@@ -73,20 +91,201 @@ def test_duration_is_written_as_in_go_without_its_zeros(seconds: float, text: st
     assert format_duration(seconds) == text
 
 
-def test_every_written_duration_is_read_back_to_the_nanosecond() -> None:
-    chance = random.Random(1)
-    for _ in range(500):
-        nanoseconds = chance.randrange(10 ** chance.randrange(1, 15))
-        assert round(parse_duration(format_duration(nanoseconds / 1e9)) * 1e9) == nanoseconds
+@few
+@given(st.integers(0, 10**16))
+def test_every_written_duration_is_read_back_to_the_nanosecond(nanoseconds: int) -> None:
+    assert parse_duration(format_duration(nanoseconds / 1e9)) == pytest.approx(nanoseconds / 1e9, abs=0.5e-9)
+    assert format_duration(-nanoseconds / 1e9).removeprefix("-") == format_duration(nanoseconds / 1e9)
 
 
-def test_units_are_case_sensitive_and_minutes_are_no_unit_of_a_column() -> None:
-    assert UNITS["kB"] == UNITS["KB"] == Unit("bytes", 1000.0)
-    assert UNITS["KiB"] == Unit("bytes", 1024.0)
-    assert UNITS["Mb"] == Unit("bits", 1e6)
-    assert UNITS["ms"] == Unit("time", 0.001)
-    assert "m" not in UNITS
-    assert "msec" not in UNITS
+@few
+@given(
+    st.lists(
+        st.tuples(st.decimals(0, 1000, places=3), st.sampled_from(["ns", "us", "ms", "s", "m", "h"])),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_a_duration_is_the_float_nearest_to_the_sum_of_its_parts(parts: list[tuple[Decimal, str]]) -> None:
+    seconds = {"ns": "1e-9", "us": "1e-6", "ms": "1e-3", "s": "1", "m": "60", "h": "3600"}
+    exact = sum(Fraction(number) * Fraction(seconds[unit]) for number, unit in parts)
+    assert parse_duration("".join(f"{number}{unit}" for number, unit in parts)) == float(exact)
+
+
+@few
+@given(st.text("0123456789.nuµmsh+- ", max_size=12))
+def test_whatever_is_given_as_a_duration_is_a_finite_time_or_refused(text: str) -> None:
+    try:
+        seconds = parse_duration(text)
+    except ValueError:
+        return
+    assert 0 <= seconds < math.inf
+
+
+@pytest.mark.parametrize(
+    ("one", "given_unit", "wanted"),
+    [
+        (Fraction(1000), "s", "ms"),
+        (Fraction(1, 60), "s", "min"),
+        (Fraction(24), "d", "h"),
+        (Fraction(1), "kB", "KB"),
+        (Fraction(128, 125), "KiB", "kB"),
+        (Fraction(1, 8), "Mb", "MB"),
+        (Fraction(1), "Mb", "Mbit"),
+        (Fraction(2**30), "GiB", "B"),
+        (Fraction(125_000), "Mbps", "B/s"),
+        (Fraction(1), "MBps", "MB/s"),
+        (Fraction(1000, 60), "kB/min", "B/s"),
+        (Fraction(1, 100), "%", "1"),
+        (Fraction(10**9), "GHz", "1/s"),
+        (Fraction(60), "req/s", "requests/min"),
+        (Fraction(1000), "kops/s", "ops/s"),
+        (Fraction(1000), "KIOPS", "IOPS"),
+        (Fraction(1), "IOPS", "IO/s"),
+        (Fraction(60), "qps", "queries/min"),
+        (Fraction(1, 3600), "apples/h", "apples/s"),
+        (Fraction(1), "apples", "apples"),
+    ],
+)
+def test_factors_are_exact(one: Fraction, given_unit: str, wanted: str) -> None:
+    assert factor(given_unit, wanted) == one
+    assert factor(wanted, given_unit) == 1 / one
+
+
+@pytest.mark.parametrize(
+    ("given_unit", "wanted", "sentence"),
+    [
+        ("ms", "MB", "ms can't be converted to MB: ms measures time, MB measures data"),
+        (
+            "req/s",
+            "rows/s",
+            "req/s can't be converted to rows/s: req/s measures requests per time, rows/s measures rows per time",
+        ),
+        ("ops", "1", "ops can't be converted to 1: ops measures operations, 1 measures number"),
+        ("GHz", "B/s", "GHz can't be converted to B/s: GHz measures number per time, B/s measures data per time"),
+        ("tps", "txn/s", "tps can't be converted to txn/s: 'tps' is a label, txn/s measures transactions per time"),
+        ("msec", "s", "msec can't be converted to s: 'msec' is a label, s measures time. Did you mean 'ms'?"),
+        (
+            "mb/s",
+            "B/s",
+            "mb/s can't be converted to B/s: mb/s measures mb per time, B/s measures data per time."
+            " Did you mean 'MB/s' or 'Mb/s'?",
+        ),
+        ("apples", "pears", "apples can't be converted to pears: 'apples' is a label, 'pears' is a label"),
+    ],
+)
+def test_what_does_not_measure_the_same_is_not_converted(given_unit: str, wanted: str, sentence: str) -> None:
+    with pytest.raises(ValueError) as error:  # noqa: PT011  # the whole message is compared
+        factor(given_unit, wanted)
+    assert str(error.value) == sentence
+
+
+@pytest.mark.parametrize(
+    "label", ["m", "rps", "tps", "fps", "msec", "Ms", "s/op", "W", "x", "", "/s", "rows/m", "flops"]
+)
+def test_what_is_no_known_unit_is_a_label(label: str) -> None:
+    assert dimension(label) is None
+
+
+@pytest.mark.parametrize(
+    ("label", "meant"),
+    [
+        ("msec", ("ms",)),
+        ("Seconds", ("s",)),
+        ("Ms", ("ms",)),
+        ("mb/s", ("MB/s", "Mb/s")),
+        ("MB/sec", ("MB/s",)),
+        ("MB per second", ("MB/s",)),
+        ("ops / sec", ("ops/s",)),
+        ("apples/sec", ("apples/s",)),
+        ("KBPS", ("kBps", "kbps")),
+        ("bytes/s", ("B/s",)),
+        ("kBytes", ("kB",)),
+        ("Mbits/sec", ("Mbit/s",)),
+        ("mIB", ("MiB", "Mib")),
+        ("iops", ("IOPS",)),
+        ("percent", ("%",)),
+    ],
+)
+def test_another_spelling_of_a_known_unit_is_recognised(label: str, meant: tuple[str, ...]) -> None:
+    assert meant_units(label) == meant
+
+
+@pytest.mark.parametrize("label", [*UNITS, "MB/s", "apples/s", "m", "S", "K", "W", "apples", "rps", "s/op", "mm", "x"])
+def test_a_known_unit_and_a_label_like_none_mean_what_they_say(label: str) -> None:
+    assert meant_units(label) == ()
+
+
+KNOWN = [*UNITS, "MB/s", "Kib/min", "ops/h", "ops/s", "%/s", "apples/d", "apples/min"]
+PAIRS = st.sampled_from([(one, other) for one in KNOWN for other in KNOWN if dimension(one) == dimension(other)])
+
+
+@few
+@given(PAIRS, st.integers(-(10**30), 10**30))
+def test_integers_are_converted_exactly_or_to_the_nearest_float(pair: tuple[str, str], value: int) -> None:
+    exact = value * factor(*pair)
+    there = convert(value, *pair)
+    assert there == (exact if factor(*pair).denominator == 1 else float(exact))
+    assert isinstance(there, int) == (factor(*pair).denominator == 1)
+    assert convert(Fraction(there), *reversed(pair)) == pytest.approx(value, rel=1e-15)
+
+
+@few
+@given(PAIRS, st.floats(-1e250, 1e250))
+def test_a_float_is_converted_to_the_float_nearest_to_the_exact_product(pair: tuple[str, str], value: float) -> None:
+    assert convert(value, *pair) == float(Fraction(value) * factor(*pair))
+    assert convert([value, value], *pair) == [convert(value, *pair)] * 2
+
+
+@few
+@given(PAIRS, st.lists(st.floats(-1e250, 1e250), max_size=4))
+def test_an_array_is_converted_as_its_values_are(pair: tuple[str, str], values: list[float]) -> None:
+    one = factor(*pair)
+    found = convert(np.array(values), *pair).tolist()
+    if 1 in (one.numerator, one.denominator):
+        assert found == [convert(value, *pair) for value in values]
+    else:
+        assert found == pytest.approx([convert(value, *pair) for value in values], rel=3e-16)
+
+
+@few
+@given(PAIRS, st.lists(st.integers(-(2**53), 2**53), max_size=4))
+def test_an_array_of_integers_never_overflows(pair: tuple[str, str], values: list[int]) -> None:
+    found = convert(pd.Series(values, dtype="int64"), *pair)
+    exact = [value * factor(*pair) for value in values]
+    if found.dtype == "int64":
+        assert found.tolist() == exact
+    else:
+        assert found.tolist() == pytest.approx([float(value) for value in exact], rel=3e-16)
+
+
+def test_what_is_no_number_stays_so_and_what_is_too_large_is_infinite() -> None:
+    assert math.isnan(convert(math.nan, "s", "ms"))
+    assert convert(-math.inf, "s", "ms") == -math.inf
+    assert convert(-1e308, "s", "ns") == -math.inf
+
+
+def test_the_examples_on_the_page_of_units_give_what_it_says() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "units.md").read_text()
+    names = {"convert": convert, "dimension": dimension, "factor": factor}
+    examples = re.findall(r"^(\w+\(\".*\)|\w+\([0-9].*\)) +# (.+)$", page, re.MULTILINE)
+    for code, expected in examples:
+        try:
+            result = repr(eval(code, names))
+        except ValueError as error:
+            result = f"ValueError: {error}"
+        assert (code, result) == (code, expected)
+    assert len(examples) == 6
+
+
+def test_the_page_of_units_names_every_one_of_them_in_the_row_of_what_it_measures() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "units.md").read_text()
+    rows = [line.split("|")[1:-1] for line in page.splitlines() if line.startswith("| ")]
+    told = {
+        name: what.strip() for what, names, *_ in rows for name in names.replace("`", " ").replace(",", " ").split()
+    }
+    measured = {name: unit.dimension for name, unit in UNITS.items()}
+    assert {name: told.get(name) for name in measured} == measured
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])

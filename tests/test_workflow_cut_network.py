@@ -84,7 +84,7 @@ def test_a_cut_network_is_noticed_and_leaves_nothing_on_the_host(far: Bench, lin
     assert on_host(record, "tell").status == "succeeded"
     assert error_of(record).code == "link-lost"
     assert took_s < 2 * CUT_S + LOADED_S
-    assert not bed.survivors(record.uid)
+    bed.wait_until(lambda: not bed.survivors(record.uid), "all of it ends there", timeout_s=CUT_S + LOADED_S)
 
 
 def test_a_benchctl_that_falls_silent_leaves_nothing_on_its_hosts(far: Bench, link: Link) -> None:

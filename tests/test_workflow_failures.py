@@ -13,6 +13,7 @@ from workflow_bed import Bench, log, on_host, remote_bench, running, statuses
 import benchctl
 from benchctl import events
 from benchctl.events import Event
+from benchctl.workflow.on_host import HostRun
 
 
 def plain(text: str) -> str:
@@ -157,11 +158,13 @@ def test_a_flood_of_output_is_logged_whole(bench: Bench) -> None:
 def test_a_mistake_of_ours_ends_what_runs_and_is_kept(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     pids: list[int] = []
 
-    def mistaken(self: object, run: object, when: str) -> None:
-        pids.extend(run.process.pid for run in self._on_hosts if run.process)  # type: ignore[attr-defined]
+    def mistaken(self: object, one: HostRun, when: str) -> None:
+        assert one.process
+        assert one.process.pid
+        pids.append(one.process.pid)
         raise RuntimeError("oops")
 
-    monkeypatch.setattr("benchctl.workflow.trial.TrialRun._collect", mistaken)
+    monkeypatch.setattr("benchctl.workflow.gathering.Gathering._collect", mistaken)
     with pytest.raises(RuntimeError, match="oops"):
         bench.run(bench.stage("server", "sleep 300", background=True))
     record = benchctl.find("latest", results=bench.results)

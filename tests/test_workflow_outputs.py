@@ -295,7 +295,7 @@ def collected_twice(tmp_path: Path, change: str) -> tuple[list[str], OutputRecor
 def test_a_folder_that_an_earlier_trial_left_is_an_error(tmp_path: Path) -> None:
     _, record = collected_twice(tmp_path, "")
     assert record.status == "failed"
-    assert record.reason == f"output 'x': {tmp_path}/d on local is what an earlier trial already left"
+    assert record.reason == f"{tmp_path}/d on local is what an earlier trial already left"
     assert list((tmp_path / "t2").iterdir()) == []
 
 

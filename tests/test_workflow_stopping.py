@@ -218,6 +218,14 @@ def test_what_nohup_ignores_stays_ignored(local: Bench) -> None:
         process.kill()
 
 
+def test_commands_obey_what_benchctl_was_told_to_ignore(local: Bench) -> None:
+    path = local.write(local.stage("one", "grep SigIgn /proc/self/status"))
+    line = f"trap '' INT QUIT HUP; exec {sys.executable} -m benchctl.cli run {path} --results {local.results}"
+    assert subprocess.run(["sh", "-c", line], capture_output=True, check=False).returncode == 0
+    ignored = int((local.results / "run-001/logs/one.local.out").read_text().split()[1], 16)
+    assert ignored & ((1 << 31) - 1) == 0
+
+
 def test_sighup_ends_a_run_whose_terminal_is_gone(local: Bench) -> None:
     """stderr is a pipe that nobody reads any more: telling fails, stopping does not."""
     path = local.write(busy(local))

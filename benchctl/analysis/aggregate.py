@@ -1,21 +1,20 @@
-"""Rows reduced to what is drawn: series, windows, bins and boxes. Percentiles are linear, as everywhere here."""
+"""Rows reduced to what is drawn: values, bins, boxes and curves. Percentiles are linear, as everywhere here.
+
+Each takes an array or Numbers; of Numbers no more is in memory at once than a chunk, and what the result is made of.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from benchctl.analysis.summary import percentiles
-from benchctl.errors import PlotError
+from benchctl.analysis.numbers import Numbers, Sample, chained, numbers
+from benchctl.analysis.ranks import IN_MEMORY, percentiles
 
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
-_PLAIN: dict[str, Any] = {"avg": np.mean, "min": np.min, "max": np.max}
 COUNTING = ("count", "rate")
 QUANTILES = {"median": 0.5, "p95": 0.95, "p99": 0.99}
 MOST_WINDOWS = 120
@@ -25,75 +24,16 @@ WIDE = 1000  # the largest so many times the smallest: drawn on a log axis
 SKEWED, LONG_TAIL = 30, 8  # so also when it is at least so many times it, and the tail so much longer than the front
 MOST_FLIERS = 200
 CURVE_POINTS = 400
+TAIL = 0.99  # from here on the points of a curve come closer and closer
 FAR = 1.5  # whiskers reach to the last value within so many quartile ranges of the box
 
 
-@dataclass(frozen=True)
-class Series:
-    """The rows of one combination of names, such as one host of one run."""
-
-    key: tuple[str, ...]  # a value for each of the dimensions
-    frame: DataFrame
-
-
-def split(frame: DataFrame, dimensions: Sequence[str], most: int = 60) -> list[Series]:
-    """The rows by what they have in some columns, in the order of their first rows.
-
-    Raises PlotError when that makes more series than can be told apart.
-    """
-    varying = [name for name in dimensions if frame[name].nunique() > 1]
-    if not varying:
-        return [Series(tuple(str(part) for part in frame[list(dimensions)].iloc[0]), frame)] if len(frame) else []
-    groups = frame.groupby(list(dimensions), observed=True, sort=False)
-    if groups.ngroups > most:
-        raise PlotError(f"{' and '.join(dimensions)} hold {groups.ngroups:,} combinations; at most {most} are drawn")
-    return [Series(tuple(str(part) for part in _tuple(key)), rows) for key, rows in groups]
-
-
-def _tuple(key: Any) -> tuple[Any, ...]:
-    return key if isinstance(key, tuple) else (key,)
-
-
 def reduce(values: Any, how: str) -> float:
-    """All values as one: avg, min, max, median, p95 or p99."""
-    if how in _PLAIN:
-        return float(_PLAIN[how](values))
-    return percentiles(np.array(values, dtype=np.float64), [QUANTILES[how] * 100])[0]
-
-
-@dataclass(frozen=True)
-class Windows:
-    """One value per window of time that has rows: its middle, in seconds, and how many rows it holds."""
-
-    middles: Any
-    values: Any
-    counts: Any
-
-
-def windows(elapsed_s: Any, values: Any, how: str, window_s: float) -> Windows:
-    """The values reduced by windows of time, in order. Windows without rows are absent, but have a count and a rate
-    (rows per second) of zero.
-    """
-    numbers = np.floor(np.asarray(elapsed_s, dtype=np.float64) / window_s).astype(np.int64)
-    values = np.asarray(values, dtype=np.float64)
-    if (np.diff(numbers) < 0).any():
-        order = np.argsort(numbers, kind="stable")
-        numbers, values = numbers[order], values[order]
-    begins = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1)) if len(numbers) else np.array([], np.int64)
-    ends = np.append(begins[1:], len(numbers)).astype(np.int64)[: len(begins)]
-    if how in COUNTING:
-        return _counts(numbers, window_s, how)
-    found = [reduce(values[begin:end], how) for begin, end in zip(begins, ends, strict=True)]
-    return Windows((numbers[begins] + 0.5) * window_s, np.array(found), ends - begins)
-
-
-def _counts(numbers: Any, window_s: float, how: str) -> Windows:
-    """How many rows each window holds, from the first that has some to the last."""
-    if not len(numbers):
-        return Windows(numbers, numbers, numbers)
-    counts = np.bincount(numbers - numbers[0])
-    middles = (numbers[0] + np.arange(len(counts)) + 0.5) * window_s
-    return Windows(middles, counts / window_s if how == "rate" else counts, counts)
+    """All of at least one value as one: avg, min, max, median, p95 or p99."""
+    found = numbers(values)
+    if how in QUANTILES:
+        return percentiles(found, [QUANTILES[how] * 100])[0]
+    return float({"avg": found.mean, "min": found.min, "max": found.max}[how]())
 
 
 def fitting_window(span_s: float, rows: int, how: str) -> float:
@@ -124,19 +64,21 @@ class Bins:
 
 def fitting_bins(values: Sequence[Any]) -> Bins:
     """Edges for all of some series: by Freedman and Diaconis, within reason; logarithmic when the data span decades."""
-    everything = np.concatenate([np.asarray(each, dtype=np.float64) for each in values])
-    low, high = float(everything.min()), float(everything.max())
+    parts = [numbers(each) for each in values]
+    low, high = float(min(part.min() for part in parts)), float(max(part.max() for part in parts))
     if low == high:
         margin = abs(low) * 0.5 or 0.5
         return Bins(np.linspace(low - margin, high + margin, FEWEST_BINS + 2), is_log=False)
-    if wants_log(low, percentiles(everything.copy(), [50])[0], high):
-        edges = 10 ** _edges(np.log10(everything), math.log10(low), math.log10(high))
+    everything = chained(parts)
+    first, median, third, tail = percentiles(everything, [25, 50, 75, 99.9])
+    if wants_log(low, median, high):
+        ends = [math.log10(value) for value in (low, high, first, third)]
+        edges = 10 ** _edges(*ends, count=everything.count)
         edges[[0, -1]] = low, high  # which the way there and back may have missed
         return Bins(edges, is_log=True)
-    (tail,) = percentiles(everything.copy(), [99.9])
     if tail > low and high - low > 2 * (tail - low):
-        return Bins(_edges(everything, low, tail), is_log=False, above=tail)
-    return Bins(_edges(everything, low, high), is_log=False)
+        return Bins(_edges(low, tail, first, third, count=everything.count), is_log=False, above=tail)
+    return Bins(_edges(low, high, first, third, count=everything.count), is_log=False)
 
 
 def wants_log(low: float, median: float, high: float) -> bool:
@@ -146,17 +88,23 @@ def wants_log(low: float, median: float, high: float) -> bool:
     return high / low > WIDE or (high / low > SKEWED and high - median > LONG_TAIL * (median - low))
 
 
-def _edges(values: Any, low: float, high: float) -> Any:
-    first, third = percentiles(values.copy(), [25, 75])
-    width = 2 * (third - first) / len(values) ** (1 / 3)
+def _edges(low: float, high: float, first: float, third: float, *, count: int) -> Any:
+    width = 2 * (third - first) / count ** (1 / 3)
     number = math.ceil((high - low) / width) if width > 0 else FEWEST_BINS
     return np.linspace(low, high, min(max(number, FEWEST_BINS), MOST_BINS) + 1)
 
 
 def counted(values: Any, bins: Bins) -> tuple[Any, int]:
-    """How many values each bin holds, and how many lie above all of them."""
-    counts, _ = np.histogram(values, bins.edges)
-    return counts, int((np.asarray(values) > bins.edges[-1]).sum())
+    """How many values each bin holds, the last one's end included, and how many lie above all of them."""
+    last = bins.edges[-1]
+    counts = np.zeros(len(bins.edges) + 1, np.int64)
+    at_last = 0
+    for chunk in numbers(values).chunks():
+        counts += np.bincount(np.searchsorted(bins.edges, chunk, "right"), minlength=len(counts))
+        at_last += int(np.count_nonzero(chunk == last))
+    inside = counts[1:-1].copy()
+    inside[-1] += at_last
+    return inside, int(counts[-1]) - at_last
 
 
 @dataclass(frozen=True)
@@ -174,23 +122,32 @@ class Box:
 
 
 def box(values: Any) -> Box:
-    values = np.sort(np.asarray(values, dtype=np.float64))
-    first, median, third = percentiles(values.copy(), [25, 50, 75])
+    """Of at least one value. Of many fliers some are taken, with the outermost."""
+    found = numbers(values)
+    first, median, third = percentiles(found, [25, 50, 75])
     reach = FAR * (third - first)
-    begin = int(np.searchsorted(values, first - reach, "left"))
-    end = int(np.searchsorted(values, third + reach, "right"))
-    outside = np.concatenate([values[:begin], values[end:]])
-    chosen = outside[np.unique(np.linspace(0, len(outside) - 1, MOST_FLIERS).astype(int))] if len(outside) else outside
+    low, high, beyond, sample = first, third, 0, Sample()
+    for chunk in found.chunks():
+        is_outside = (chunk < first - reach) | (chunk > third + reach)
+        outside, inside = chunk[is_outside], chunk[~is_outside]
+        sample.add(outside)
+        beyond += len(outside)
+        if len(inside):
+            low, high = min(low, float(inside.min())), max(high, float(inside.max()))
     return Box(
-        float(min(values[begin], first)),
-        first,
-        median,
-        third,
-        float(max(values[end - 1], third)),
-        chosen,
-        len(outside),
-        len(values),
+        low, first, median, third, high, _fliers(found, sample, first - reach, third + reach), beyond, found.count
     )
+
+
+def _fliers(found: Numbers, sample: Sample, lowest: float, highest: float) -> Any:
+    outside = sample.sorted().astype(np.float64)
+    if not len(outside):
+        return outside
+    if found.min() < lowest:
+        outside[0] = found.min()
+    if found.max() > highest:
+        outside[-1] = found.max()
+    return outside[np.unique(np.linspace(0, len(outside) - 1, MOST_FLIERS).astype(int))]
 
 
 @dataclass(frozen=True)
@@ -202,7 +159,54 @@ class Curve:
 
 
 def curve(values: Any) -> Curve:
-    """From the smallest value to the largest; towards the largest the points come closer and closer."""
-    tail = 1 - np.geomspace(0.01, min(0.01, 1 / len(values)), CURVE_POINTS // 4)
-    shares = np.unique(np.concatenate([np.linspace(0, 0.99, CURVE_POINTS), tail, [1.0]]))
-    return Curve(shares, np.array(percentiles(np.array(values, dtype=np.float64), (shares * 100).tolist())))
+    """Of at least one value, from the smallest to the largest; towards it the points come closer and closer."""
+    found = numbers(values)
+    tail = 1 - np.geomspace(1 - TAIL, min(1 - TAIL, 1 / found.count), CURVE_POINTS // 4)
+    if found.count > IN_MEMORY:
+        return _long_curve(found, tail)
+    shares = np.unique(np.concatenate([np.linspace(0, TAIL, CURVE_POINTS), tail, [1.0]]))
+    return Curve(shares, np.array(percentiles(found, (shares * 100).tolist())))
+
+
+def _long_curve(found: Numbers, tail: Any) -> Curve:
+    """Of some values in a sample it is counted where they begin and end among all; the tail is sorted whole."""
+    sample = found.sample
+    points = np.unique(sample[np.linspace(0, TAIL * (len(sample) - 1), CURVE_POINTS).astype(int)])
+    below, equal = _counts_at(found, points)
+    last = found.count - 1
+    shares = np.concatenate([[0.0], below / last, (below + equal - 1) / last, tail, [1.0]])
+    heights = np.concatenate([[found.min()], points, points, _tail_values(found, tail), [found.max()]])
+    is_wanted = np.ones(len(shares), bool)
+    is_wanted[1 : 1 + 2 * len(points)] = shares[1 : 1 + 2 * len(points)] < tail[0]
+    shares, at = np.unique(shares[is_wanted], return_index=True)
+    return Curve(shares, heights[is_wanted][at])
+
+
+def _counts_at(found: Numbers, points: Any) -> tuple[Any, Any]:
+    """How many values are smaller than each of some ascending points, and how many equal it."""
+    smaller, equal = np.zeros(len(points) + 1, np.int64), np.zeros(len(points) + 1, np.int64)
+    edges = np.append(points, math.inf)
+    for chunk in found.chunks():
+        places = np.searchsorted(points, chunk, "left")
+        smaller += np.bincount(places, minlength=len(edges))
+        equal += np.bincount(places[edges[places] == chunk], minlength=len(edges))
+    return (np.cumsum(smaller) - equal)[:-1], equal[:-1]
+
+
+def _tail_values(found: Numbers, shares: Any) -> Any:
+    """The percentiles of ascending shares near 1, from all values that are as large."""
+    begin, sample = 1 - 1.5 * (1 - shares[0]), found.sample
+    while True:
+        limit = sample[max(int(begin * len(sample)), 0)] if begin > 0 else -math.inf
+        top = np.sort(np.concatenate([chunk[chunk > limit] for chunk in found.chunks()]))
+        equal = sum(int(np.count_nonzero(chunk == limit)) for chunk in found.chunks())
+        ranks = shares * (found.count - 1)
+        places = np.floor(ranks).astype(np.int64) - (found.count - len(top))
+        if places[0] >= -equal:
+            break
+        begin = 1 - 2 * (1 - begin)
+    if len(top) == 0:
+        return np.full(len(shares), float(limit))
+    lower = np.where(places < 0, limit, top[np.maximum(places, 0)])
+    upper = np.where(places + 1 < 0, limit, top[np.clip(places + 1, 0, len(top) - 1)])
+    return lower + (upper - lower) * (ranks - np.floor(ranks))

@@ -13,16 +13,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from benchctl.analysis.zstd import MAGIC, opened_zstd
 from benchctl.config.model import Column
 from benchctl.errors import DataError
-from benchctl.runs.store import open_file
+from benchctl.runs.files import open_file
 from benchctl.template import did_you_mean
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 1 << 20  # which fits a core's own cache: of 8 MiB, parsing takes a third longer
 HEADER_BYTES = 1 << 20
 LONGEST_QUOTE = 1 << 20  # a quoted cell with line breaks that is longer was never closed
 SHOWN_COLUMNS = 12
 BOM = b"\xef\xbb\xbf"
+_NOT_READ = {  # what a file is, by how it begins
+    "UTF-16": rb"\xff\xfe|\xfe\xff",
+    "compressed with bzip2": rb"BZh[1-9]1AY&SY",
+    "compressed with xz": rb"\xfd7zXZ",
+    "compressed with lz4": rb"\x04\x22\x4d\x18",
+    "a zip archive": rb"PK\x03\x04",
+    "a Parquet file": rb"PAR1[\x00-\x1f]",
+}
+_NUMBER = re.compile(r"[+-]?[0-9]+\.?[0-9]*")
+LONGEST_NAME = 40  # of a column, as a message shows it
+
+csv.field_size_limit(1 << 30)  # as far as pandas goes; a cell of more than 128 KB would be an error of the csv module
 
 
 @dataclass(frozen=True)
@@ -34,27 +47,33 @@ class Header:
     lines: int  # how many lines come before the first row
     remarks: tuple[str, ...] = ()
 
+    @property
+    def has_undeclared(self) -> bool:
+        return len(self.names) > len(self.positions)
+
 
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
     """The file's own bytes. Raises DataError for one that can't be read, or by no means known here."""
     try:
         with open_file(path) as raw:
-            start = raw.read(4)
+            start = raw.read(10)
             raw.seek(0)
-            if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-                raise DataError(f"{path.name}: it is UTF-16; only UTF-8 is read")
-            if start == b"\x28\xb5\x2f\xfd":
-                raise DataError(
-                    f"{path.name}: it is compressed with zstd, which is not read; write it plain or as gzip"
-                )
+            kind = next((kind for kind, begins in _NOT_READ.items() if re.match(begins, start)), None)
+            if kind:
+                raise DataError(f"{path.name}: it is {kind}, which is not read; write it in UTF-8, plain or as gzip")
             if start[:2] == b"\x1f\x8b":
                 with gzip.open(raw) as plain:
                     yield cast(BinaryIO, plain)
+            elif start.startswith(MAGIC):
+                yield opened_zstd(raw, path.name)
             else:
                 yield raw
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path.name}: its gzip data is damaged or ends in the middle: {error}") from error
+    except EOFError as error:
+        kind = "zstd" if start.startswith(MAGIC) else "gzip"
+        raise DataError(f"{path.name}: its {kind} data ends in the middle; was it still being written?") from error
+    except (zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path.name}: its gzip data is damaged") from error
     except OSError as error:
         raise DataError(f"{path.name}: {error.strerror or error}") from error
 
@@ -98,17 +117,29 @@ def _positions(
 
 def _missing(missing: Sequence[str], names: tuple[str, ...], delimiter: str) -> str:
     listed = ", ".join(map(repr, missing))
-    there = ", ".join(names[:SHOWN_COLUMNS]) + (", ..." if len(names) > SHOWN_COLUMNS else "")
+    there = ", ".join(map(_shown, names[:SHOWN_COLUMNS])) + (", ..." if len(names) > SHOWN_COLUMNS else "")
     sentence = f"there is no column {listed}. Columns: {there}"
-    other = next((c for c in ";\t|," if c != delimiter and len(names) == 1 and c in names[0]), None)
-    if other:
-        shown = "tab" if other == "\t" else other
-        return (
-            f'{sentence}. Is its delimiter "{shown}"? It is read with "{"tab" if delimiter == chr(9) else delimiter}"'
-        )
-    if all(re.fullmatch(r"[+-]?[0-9.]+|", cell) for cell in names):
-        return f"{sentence}. Has it no header line?"
-    return sentence + (f".{did_you_mean(missing[0], names)}" if did_you_mean(missing[0], names) else "")
+    return f"{sentence}.{_missing_cure(missing, names, delimiter)}".removesuffix(".")
+
+
+def _missing_cure(missing: Sequence[str], names: tuple[str, ...], delimiter: str) -> str:
+    other = next((c for c in ";\t|, " if c != delimiter and len(names) == 1 and c in names[0]), None)
+    if names[0].startswith(("#", "//")):
+        return " Lines above the header, such as comments, are not read; leave them out"
+    if other and all(name in names[0] for name in missing):
+        shown, read = ("tab" if c == "\t" else c for c in (other, delimiter))
+        return f' Is its delimiter "{shown}"? It is read with "{read}"'
+    if "\0" in "".join(names):
+        return " Is it UTF-16, or no text at all?"
+    if any(_NUMBER.fullmatch(name) for name in names):
+        return " Has it no header line?"
+    return did_you_mean(missing[0], names)
+
+
+def _shown(name: str) -> str:
+    """A column's name, fit for a terminal: the file may be no text at all."""
+    cut = name if len(name) <= LONGEST_NAME else name[:LONGEST_NAME] + "..."
+    return cut if cut.isprintable() else repr(cut)
 
 
 def read_blocks(stream: BinaryIO, start: bytes) -> Iterator[tuple[bytes, bool]]:
@@ -116,33 +147,27 @@ def read_blocks(stream: BinaryIO, start: bytes) -> Iterator[tuple[bytes, bool]]:
 
     A line break inside quotes is none. start: what was read already.
     """
-    rest = start
-    while True:
-        data = rest + stream.read(BLOCK_BYTES - len(rest) if len(rest) < BLOCK_BYTES else BLOCK_BYTES)
-        if len(data) == len(rest):
-            break
-        data, rest = _cut(data, stream)
-        if data:
-            yield data, False
-    if rest.strip():
-        yield rest if rest.endswith(b"\n") else rest + b"\n", not rest.endswith((b"\n", b"\r"))
+    while data := start + stream.read(max(BLOCK_BYTES - len(start), 0)):
+        start = b""
+        if not data.endswith(b"\n"):
+            data += stream.readline()
+        if data.count(b'"') % 2:
+            more, start = _rest_of_quote(stream)
+            data += more
+        is_cut = not data.endswith((b"\n", b"\r"))
+        if data.strip():
+            yield data if data.endswith(b"\n") else data + b"\n", is_cut
 
 
-def _cut(data: bytes, stream: BinaryIO) -> tuple[bytes, bytes]:
-    """The whole lines of some data, and the rest."""
-    at = data.rfind(b"\n") + 1
-    whole, rest = data[:at], data[at:]
-    if whole.count(b'"') % 2 == 0:
-        return whole, rest
-    rest += stream.read(LONGEST_QUOTE)
-    odd, end = True, 0
-    for match in re.finditer(rb'["\n]', rest):
-        if match[0] == b'"':
-            odd = not odd
-        elif not odd:
-            end = match.end()
-            break
-    return whole + rest[:end], rest[end:]
+def _rest_of_quote(stream: BinaryIO) -> tuple[bytes, bytes]:
+    """The lines up to the one that closes a quote; or, where none does, nothing, and what was read in vain."""
+    lines, size = [], 0
+    while size < LONGEST_QUOTE and (line := stream.readline()):
+        lines.append(line)
+        size += len(line)
+        if line.count(b'"') % 2:
+            return b"".join(lines), b""
+    return b"", b"".join(lines)
 
 
 def text_rows(data: bytes, delimiter: str) -> Iterator[tuple[int, list[str], bool]]:
@@ -150,7 +175,7 @@ def text_rows(data: bytes, delimiter: str) -> Iterator[tuple[int, list[str], boo
 
     Bytes that are not UTF-8 become surrogates. Blank lines are left out.
     """
-    lines = list(io.StringIO(data.decode("utf-8", "surrogateescape")))
+    lines = list(io.StringIO(data.decode("utf-8", "surrogateescape"), newline=""))
     at = 0
     while at < len(lines):
         reader = csv.reader(lines[at:], delimiter=delimiter)

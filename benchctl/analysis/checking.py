@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchctl.analysis.cache import Cache
+from benchctl.analysis.columns import Collecting
 from benchctl.analysis.summary import Summaries
 from benchctl.analysis.table import MOST_PROBLEMS, Layout, read_table
 from benchctl.config.model import Column, DataSchema, Output
@@ -21,37 +25,58 @@ def check(output: Output, record: OutputRecord, folder: Path) -> DataRecord:
     """What was found in a collected output, all its files together; a verdict is in there, nothing is raised."""
     schema = output.data_schema
     assert schema is not None
-    layout = Layout(schema.columns, output.delimiter)
-    summaries = Summaries(schema.columns, folder)
-    rows = bad_rows = 0
-    problems: list[str] = []
-    remarks: list[str] = []
-    broken: list[str] = []
-    for path in files_of(record, folder):
+    layout, files = Layout(schema.columns, output.delimiter), files_of(record, folder)
+    cache = Cache(folder, record.path or "", files, layout)
+    summaries, collected = Summaries(schema.columns), Collecting(schema.columns, cache.new_folder())
+    found = _read(files, layout, summaries, collected)
+    if found.broken:
+        cache.discard(collected)
+    else:
+        cache.keep(collected, has_undeclared=found.has_undeclared)
+    rows = collected.rows
+    few = f"there {'is' if rows == 1 else 'are'} {_rows(rows, 'row')}; min_rows is {output.min_rows}"
+    too_few = [few] if not found.broken and rows < output.min_rows else []
+    return DataRecord(
+        delimiter=output.delimiter,
+        rows=rows,
+        bad_rows=found.bad_rows,
+        problems=(*found.broken, *found.problems[: MOST_PROBLEMS - len(found.broken)], *too_few),
+        remarks=(*found.remarks, *(f"output {output.name!r}: {doubt}" for doubt in summaries.doubts())),
+        status=_status(output, bad_rows=found.bad_rows, is_broken=bool(found.broken or too_few)),
+        reason="; ".join(_reasons(rows, found) + too_few) or None,
+        columns=summaries.records(collected.columns()),
+    )
+
+
+@dataclass
+class _Found:
+    """What is wrong or odd about some files."""
+
+    bad_rows: int = 0
+    problems: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)  # a sentence for each file that is no such table
+    has_undeclared: bool = False
+
+
+def _read(files: Sequence[Path], layout: Layout, summaries: Summaries, collected: Collecting) -> _Found:
+    """Put the good rows of all files where they are wanted."""
+    found = _Found()
+    for path in files:
         table = None
         try:
             with read_table(path, layout) as table:
                 for block in table.blocks:
                     summaries.add(block.values, block.rows)
-                    rows += block.rows
+                    collected.add(block.values, block.rows)
         except DataError as error:
-            broken.append(error.message)
+            found.broken.append(error.message)
         if table:
-            bad_rows += table.bad_rows
-            problems += table.problems
-            remarks += table.remarks
-    few = f"there {'is' if rows == 1 else 'are'} {_rows(rows, 'row')}; min_rows is {output.min_rows}"
-    too_few = [few] if not broken and rows < output.min_rows else []
-    return DataRecord(
-        delimiter=output.delimiter,
-        rows=rows,
-        bad_rows=bad_rows,
-        problems=(*broken, *problems[: MOST_PROBLEMS - len(broken)], *too_few),
-        remarks=tuple(remarks),
-        status=_status(output, bad_rows=bad_rows, is_broken=bool(broken or too_few)),
-        reason="; ".join(_reasons(rows, bad_rows, broken=broken, problems=problems) + too_few) or None,
-        columns=summaries.records(),
-    )
+            found.has_undeclared = found.has_undeclared or table.header.has_undeclared
+            found.bad_rows += table.bad_rows
+            found.problems += table.problems
+            found.remarks += table.remarks
+    return found
 
 
 def _status(output: Output, *, bad_rows: int, is_broken: bool) -> str:
@@ -60,12 +85,13 @@ def _status(output: Output, *, bad_rows: int, is_broken: bool) -> str:
     return "failed" if output.on_bad_rows == "fail" else "flagged"
 
 
-def _reasons(rows: int, bad_rows: int, *, broken: list[str], problems: list[str]) -> list[str]:
+def _reasons(rows: int, found: _Found) -> list[str]:
     """The sentence that says it all, with the first thing that is wrong; none where nothing is."""
-    if broken or not bad_rows:
-        return broken[:1]
+    bad_rows = found.bad_rows
+    if found.broken or not bad_rows:
+        return found.broken[:1]
     of = f"{bad_rows:,} of {_rows(rows + bad_rows, 'row')} {'is' if bad_rows == 1 else 'are'} left out"
-    return [f"{of}: {problems[0]}" + (", ..." if bad_rows > 1 else "")]
+    return [f"{of}: {found.problems[0]}" + (", ..." if bad_rows > 1 else "")]
 
 
 def _rows(number: int, noun: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from benchctl.analysis.agreement import Agreed, agreed
 from benchctl.analysis.checking import files_of, schema_of
+from benchctl.analysis.columns import Columns
+from benchctl.analysis.reading import Reading
 from benchctl.analysis.table import Layout, joined_values, read_table
 from benchctl.config.model import DataSchema
 from benchctl.errors import DataError
@@ -19,6 +23,7 @@ from benchctl.runs.record import OutputRecord, RunRecord, TrialRecord
 from benchctl.template import did_you_mean
 
 OURS = ("run", "case", "trial", "host", "elapsed_s")
+_TEXT = pd.Index(["a"]).dtype  # what pandas takes texts for
 _NEAR_S = 86_400.0  # timestamps further than a day from their trial are taken for counted from something else
 
 
@@ -39,13 +44,19 @@ class Source(NamedTuple):
         assert self.output.data is not None
         return schema_of(self.output.data)
 
+    @property
+    def reading(self) -> Reading:
+        assert self.output.data is not None
+        layout = Layout(self.schema.columns, self.output.data.delimiter)
+        return Reading(self.folder, self.output.path or "", files_of(self.output, self.folder), layout)
+
 
 def sources(record: RunRecord, output: str, trial: TrialRecord | None = None) -> list[Source]:
-    """Where the rows of an output are, in all trials of a run or in one of them.
+    """Where the rows of an output are, in the trials of a run that count or in one of them.
 
     Raises DataError where there are none, with what there is instead.
     """
-    trials = [trial] if trial else record.trials
+    trials = [trial] if trial else record.counting
     there = [
         Source(record, of, host, found)
         for of in trials
@@ -54,6 +65,8 @@ def sources(record: RunRecord, output: str, trial: TrialRecord | None = None) ->
         for found in place.outputs
     ]
     named = [source for source in there if source.output.name == output]
+    if not trials:
+        raise DataError(f"{record.id} has no trial that came to its end, and so no rows that count")
     if not named:
         names = list(dict.fromkeys(source.output.name for source in there))
         listed = f"Outputs: {', '.join(names)}." if names else "It has none."
@@ -68,36 +81,29 @@ def sources(record: RunRecord, output: str, trial: TrialRecord | None = None) ->
 
 def frame(records: Sequence[RunRecord], output: str) -> pd.DataFrame:
     """All good rows of an output in some runs; see `benchctl.frame`."""
-    return read([source for record in records for source in sources(record, output)])
-
-
-def read(found: Sequence[Source], columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """The rows of some sources, one after the other. columns: only these of the declared ones."""
-    called = _called({source.run.uid: source.run for source in found})
-    frames = [_read(source, called[source.run.uid], columns) for source in found]
+    found = [source for record in records for source in sources(record, output)]
+    called, shared = called_in({source.run.uid: source.run for source in found}), agreed(found)
+    frames = [_read(source, called[source.run.uid], shared) for source in found]
     whole = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
     for name in whole.columns:
         if isinstance(frames[0].get(name, pd.Series(dtype=float)).dtype, pd.CategoricalDtype):
             whole[name] = pd.api.types.union_categoricals([each[name] for each in frames], sort_categories=False)
-    units = {c.name: c.unit for c in found[0].schema.columns if c.unit and c.type != "timestamp"}
     begins = {each.attrs.get("elapsed_from") for each in frames} - {None}
-    whole.attrs = {"units": units, "elapsed_from": "trial" if begins == {"trial"} else "first row"}
+    whole.attrs = {"units": shared.units, "elapsed_from": "trial" if begins == {"trial"} else "first row"}
+    if shared.notes:
+        whole.attrs["notes"] = list(shared.notes)
     return whole
 
 
-def _called(runs: Mapping[str, RunRecord]) -> dict[str, str]:
+def called_in(runs: Mapping[str, RunRecord]) -> dict[str, str]:
     """What each run is called, by uid: its id, or its path where runs of several directories have the same."""
     ids = Counter(run.id for run in runs.values())
     return {uid: run.id if ids[run.id] == 1 else str(run.path) for uid, run in runs.items()}
 
 
-def _read(source: Source, run: str, wanted: Sequence[str] | None) -> pd.DataFrame:
-    assert source.output.data is not None
-    columns = tuple(c for c in source.schema.columns if wanted is None or c.name in wanted)
-    layout = Layout(columns, source.output.data.delimiter, extras=wanted is None)
-    parts = [part for path in files_of(source.output, source.folder) for part in _parts(path, layout)]
-    values = joined_values([part for part in parts if set(part) == set(parts[0])]) if parts else {}
-    data = pd.DataFrame({_free(name): array for name, array in values.items()})
+def _read(source: Source, run: str, shared: Agreed) -> pd.DataFrame:
+    values = _values(source)
+    data = pd.DataFrame({_free(name): shared.converted(source, name, array) for name, array in values.items()})
     ours: dict[str, Any] = {
         "run": run,
         "case": source.trial.case or "",
@@ -109,7 +115,42 @@ def _read(source: Source, run: str, wanted: Sequence[str] | None) -> pd.DataFram
         names: Any = [value]
         same: Any = codes + np.int64(value) if name == "trial" else pd.Categorical.from_codes(codes, names)
         data.insert(position, name, same)
-    return _with_times(data, columns, source)
+    return _with_times(data, source.schema.columns, source)
+
+
+def _values(source: Source) -> dict[str, Any]:
+    """All columns of a source; through its cache where no more is in its files than is declared."""
+    reading, declared = source.reading, [column.name for column in source.schema.columns]
+    if not reading.has_undeclared():
+        columns = reading.columns(declared)
+        if all(name in columns for name in declared):
+            return {name: _array(columns, name) for name in declared}
+    return _parsed(reading)
+
+
+def _array(columns: Columns, name: str) -> Any:
+    """A column of numbers, or a categorical."""
+    array = columns.read(name)
+    if name not in columns.categories:
+        return array
+    names = columns.categories[name]
+    order = sorted(range(len(names)), key=names.__getitem__)
+    places = np.empty(len(names), np.int32)
+    places[order] = np.arange(len(names))
+    return pd.Categorical.from_codes(places[array], pd.Index([names[at] for at in order], dtype=_TEXT))
+
+
+def _parsed(reading: Reading) -> dict[str, Any]:
+    """All columns as they are in the files, also those that were not declared."""
+    layout = replace(reading.layout, extras=True)
+    parts = [part for path in reading.files for part in _parts(path, layout)]
+    values = joined_values([part for part in parts if set(part) == set(parts[0])]) if parts else {}
+    return {name: _sorted(array) if isinstance(array, pd.Categorical) else array for name, array in values.items()}
+
+
+def _sorted(strings: pd.Categorical) -> pd.Categorical:
+    names = pd.Index(sorted(map(str, strings.categories)), dtype=_TEXT)
+    return pd.Categorical.from_codes(names.get_indexer(strings.categories)[strings.codes], names)
 
 
 def _parts(path: Path, layout: Layout) -> Iterator[dict[str, Any]]:
@@ -136,19 +177,25 @@ def _with_times(data: pd.DataFrame, columns: Sequence[Any], source: Source) -> p
 
 
 def elapsed_s(nanoseconds: Any, source: Source) -> tuple[Any, str | None]:
-    """Seconds since the trial began, by the controller's clock: the host's measured offset is taken off; and "trial".
-
-    Since the "first row" instead where the timestamps are of another time than the trial.
-    """
+    """Seconds since where `elapsed_from` says, and its name."""
     if not len(nanoseconds):
         return nanoseconds.astype("float64"), None
+    begin, shift_s, since = elapsed_from(int(nanoseconds.min()), source)
+    return (nanoseconds - begin) / 1e9 - shift_s, since
+
+
+def elapsed_from(first: int, source: Source) -> tuple[int, float, str]:
+    """Where time is counted from: nanoseconds, seconds to be taken off then, and "trial" or "first row".
+
+    That is when the trial began, by the controller's clock: the host's measured offset is taken off. It is the first
+    row where the timestamps are of another time than the trial.
+    """
     began = _nanoseconds(source.trial.started or source.run.started or datetime.now(UTC))
+    if abs(first - began) / 1e9 > _NEAR_S + (source.trial.duration_s or 0.0):
+        return first, 0.0, "first row"
     host = source.run.hosts.get(source.host)
     offset = host.facts.get("clock_offset_s") if host else None
-    first = int(nanoseconds.min())
-    if abs(first - began) / 1e9 > _NEAR_S + (source.trial.duration_s or 0.0):
-        return (nanoseconds - first) / 1e9, "first row"
-    return (nanoseconds - began) / 1e9 - (offset if isinstance(offset, (int, float)) else 0.0), "trial"
+    return began, offset if isinstance(offset, (int, float)) else 0.0, "trial"
 
 
 def _nanoseconds(moment: datetime) -> int:

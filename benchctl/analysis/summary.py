@@ -7,13 +7,15 @@ Percentiles are linearly interpolated between the two nearest values, numpy's de
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from benchctl.analysis.values import Values
+from benchctl.analysis.cells import doubt_of_times
+from benchctl.analysis.columns import Columns
+from benchctl.analysis.numbers import Moments, Numbers, Sample
+from benchctl.analysis.ranks import percentiles
+from benchctl.analysis.table import THREADS
 from benchctl.config.model import Column
 from benchctl.runs.record import ColumnRecord
 
@@ -24,11 +26,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Summaries:
     """The summary of every declared column, from blocks of rows as they come."""
 
-    def __init__(self, columns: Sequence[Column], folder: Path | None = None) -> None:
-        """folder: where there is room for files without a name."""
+    def __init__(self, columns: Sequence[Column]) -> None:
         self._columns = columns
         self._count = 0
-        self._numbers = {c.name: Values(folder) for c in columns if c.type in ("integer", "float")}
+        self._numbers = {c.name: _Summary() for c in columns if c.type in ("integer", "float")}
         self._ends: dict[str, tuple[int, int]] = {}
 
     def add(self, values: Mapping[str, Any], rows: int) -> None:
@@ -47,33 +48,44 @@ class Summaries:
         before = self._ends.get(name, (low, high))
         self._ends[name] = min(low, before[0]), max(high, before[1])
 
-    def records(self) -> dict[str, ColumnRecord]:
-        """By column. The values are let go of, so this can be asked for once."""
-        return {column.name: self._record(column) for column in self._columns}
+    def doubts(self) -> list[str]:
+        """What to ask about timestamps that can hardly be right."""
+        stamps = [(column, self._ends[column.name]) for column in self._columns if column.name in self._ends]
+        return [doubt for column, ends in stamps if (doubt := doubt_of_times(column, *ends))]
 
-    def _record(self, column: Column) -> ColumnRecord:
-        summary: Mapping[str, Any] = {}
+    def records(self, columns: Columns) -> dict[str, ColumnRecord]:
+        """By column. columns: the same rows."""
+        with ThreadPoolExecutor(THREADS) as pool:
+            described = pool.map(lambda name: self._numbers[name].described(columns.numbers(name)), self._numbers)
+            numbers = dict(zip(self._numbers, described, strict=True))
+        return {column.name: self._record(column, numbers) for column in self._columns}
+
+    def _record(self, column: Column, numbers: Mapping[str, Any]) -> ColumnRecord:
+        summary: Mapping[str, Any] = numbers.get(column.name, {})
         if column.type == "timestamp":
             low, high = self._ends.get(column.name, (None, None))
             summary = {"min": moment_text(low), "max": moment_text(high)}
-        elif column.name in self._numbers:
-            summary = describe(self._numbers[column.name])
-            self._numbers.pop(column.name).close()
         return ColumnRecord(type=column.type, unit=column.unit, count=self._count, summary=summary)
 
 
-def describe(values: Values) -> dict[str, float | None]:
-    """min, max, mean, std and percentiles of some numbers; null where there are none."""
-    if not values.count:
-        return dict.fromkeys(("min", "max", "mean", "std", *PERCENTILES))
-    low, high, mean, std = values.moments()
-    named = dict(zip(PERCENTILES, values.percentiles(list(PERCENTILES.values())), strict=True))
-    return {"min": low, "max": high, "mean": mean, "std": std, **named}
+class _Summary:
+    """What can be said of a column of numbers while it is read."""
 
+    def __init__(self) -> None:
+        self._moments, self._sample = Moments(), Sample()
 
-def percentiles(values: Any, wanted: Sequence[float]) -> list[float]:
-    """Some percentiles of numbers, whose order is lost."""
-    return [float(value) for value in np.percentile(values, wanted, overwrite_input=True)]
+    def add(self, values: Any) -> None:
+        self._moments.add(values)
+        self._sample.add(values)
+
+    def described(self, numbers: Numbers) -> dict[str, float | None]:
+        """min, max, mean, std and percentiles of all of them; null where there are none."""
+        found = self._moments
+        if not found.count:
+            return dict.fromkeys(("min", "max", "mean", "std", *PERCENTILES))
+        wanted = percentiles(numbers, list(PERCENTILES.values()), self._sample.sorted())
+        named = dict(zip(PERCENTILES, wanted, strict=True))
+        return {"min": found.low, "max": found.high, "mean": found.mean, "std": found.std, **named}
 
 
 def moment_text(nanoseconds: int | None) -> str | None:

@@ -25,9 +25,11 @@ from benchctl.analysis.cells import NotAllFit, convert, parse
 from benchctl.config.model import Column
 
 THREADS = 2
+AHEAD = 6  # blocks being read or waiting
 MOST_PROBLEMS = 20
 SMALL_BLOCK = 128 << 10
 PIECES = 8
+_NEWLINE = ord("\n")
 MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"]  # in columns that nobody declared
 
 
@@ -64,6 +66,12 @@ class Table:
     remarks: list[str] = field(default_factory=list)
 
 
+def header_of(path: Path, layout: Layout) -> Header:
+    """What the first line says. Raises DataError as `read_table` does."""
+    with opened(path) as stream:
+        return read_header(stream, path.name, layout.columns, layout.delimiter)[0]
+
+
 @contextmanager
 def read_table(path: Path, layout: Layout) -> Iterator[Table]:
     """Open a file to read its rows in blocks.
@@ -87,7 +95,7 @@ def _in_order(pool: ThreadPoolExecutor, reader: _Reader, stream: BinaryIO, *, st
     for data, is_cut in read_blocks(stream, start):
         pending.append(pool.submit(reader.read, data, is_cut=is_cut))
         del data
-        if len(pending) >= THREADS:
+        if len(pending) >= AHEAD:
             yield pending.popleft().result()
     while pending:
         yield pending.popleft().result()
@@ -111,6 +119,7 @@ class _Reader:
 
     def __init__(self, layout: Layout, header: Header) -> None:
         self._layout = layout
+        self._header = header.names
         self._names = [f"{i}" for i in range(len(header.names))]  # by position: names may repeat
         self._declared = {self._names[at]: column for at, column in zip(header.positions, layout.columns, strict=True)}
         self._extras = {
@@ -134,28 +143,51 @@ class _Reader:
         return _joined([self.read(piece, is_cut=is_cut and i == last) for i, piece in enumerate(pieces)])
 
     def _read_fast(self, data: bytes) -> Block:
-        lines = self._check_structure(data)
+        raw = np.frombuffer(data, np.uint8)
         wanted = [name for name in self._names if name in self._declared or name in self._extras]
-        frame = _parsed(
-            data,
-            sep=self._layout.delimiter,
-            names=self._names,
-            usecols=wanted,
-            dtype=self._strings,
-            na_values=dict.fromkeys(self._extras, MISSING),
-        )
+        is_plain = len(wanted) == len(self._names) and b'"' not in data
+        lines = self._count_lines(data, raw) if is_plain else self._check_structure(data, raw)
+        wanted = [] if is_plain else wanted
+        strings = self._strings  # which the other thread may replace
+        frame = self._frame(data, wanted, strings)
+        turned = [name for name, kind in strings.items() if kind == "category" and not _holds_text(frame[name])]
+        if turned:  # pandas makes numbers of categories that all look so: 007 would be 7
+            strings = self._strings = {**strings, **dict.fromkeys(turned, "str")}
+            frame = self._frame(data, wanted, strings)
         if len(frame) != lines:
             raise NotAllFit
         values = {column.name: convert(frame[name], column) for name, column in self._declared.items()}
         extras = {given: frame[name].array for name, given in self._extras.items()}
-        return Block({**extras, **values}, rows=len(frame), lines=lines)
+        return Block({**extras, **values}, rows=len(frame), lines=_line_count(data) if b'"' in data else lines)
 
-    def _check_structure(self, data: bytes) -> int:
+    def _frame(self, data: bytes, wanted: Sequence[str], strings: dict[str, str]) -> pd.DataFrame:
+        """wanted: some of the columns; none for all, as with some pandas takes rows that are too long."""
+        return _parsed(
+            data,
+            sep=self._layout.delimiter,
+            names=self._names,
+            usecols=wanted or None,
+            dtype=strings,
+            na_values=dict.fromkeys(self._extras, MISSING),
+        )
+
+    def _count_lines(self, data: bytes, raw: Any) -> int:
+        """How many lines there are. Raises NotAllFit where they have not as many cells as the header on the whole.
+
+        The first line is looked at here; pandas refuses one with more cells than it, so none has fewer either.
+        """
+        mark = ord(self._layout.delimiter)
+        lines, per_line = int(np.count_nonzero(raw == _NEWLINE)), len(self._names) - 1
+        is_first_whole = data.count(self._layout.delimiter.encode(), 0, data.index(b"\n")) == per_line
+        if b"\0" in data or not is_first_whole or np.count_nonzero(raw == mark) != lines * per_line:
+            raise NotAllFit
+        return lines
+
+    def _check_structure(self, data: bytes, raw: Any) -> int:
         """How many lines there are; each has as many cells as the header. Raises NotAllFit."""
         if b"\0" in data:
             raise NotAllFit
-        raw = np.frombuffer(data, np.uint8)
-        ends, marks = np.flatnonzero(raw == ord("\n")), np.flatnonzero(raw == ord(self._layout.delimiter))
+        ends, marks = np.flatnonzero(raw == _NEWLINE), np.flatnonzero(raw == ord(self._layout.delimiter))
         if b'"' in data:
             quotes = np.flatnonzero(raw == ord('"'))
             ends, marks = (found[np.searchsorted(quotes, found) % 2 == 0] for found in (ends, marks))
@@ -172,7 +204,7 @@ class _Reader:
         """Cell by cell: the good rows, and a sentence for each bad one."""
         good: list[list[Any]] = []
         extras: list[list[str]] = []
-        block = Block({}, rows=0, lines=data.count(b"\n") or data.count(b"\r"))
+        block = Block({}, rows=0, lines=_line_count(data))
         last: tuple[int, str] | None = None
         for line, cells, is_open in text_rows(data, self._layout.delimiter):
             last = None
@@ -195,13 +227,15 @@ class _Reader:
         if is_open:
             raise ValueError("a quote is opened and never closed")
         if len(cells) != len(self._names):
-            raise ValueError(f"there are {len(cells)} cells; the header has {len(self._names)}")
+            there = "is 1 cell" if len(cells) == 1 else f"are {len(cells)} cells"
+            raise ValueError(f"there {there}; the header has {len(self._names)}")
         row = []
         for name, column in self._declared.items():
             try:
                 row.append(parse(cells[int(name)], column))
             except ValueError as error:
-                raise ValueError(f"{column.name}: {error}") from error
+                is_header = tuple(cell.strip("\ufeff \t") for cell in cells) == self._header
+                raise ValueError("it is the header again" if is_header else f"{column.name}: {error}") from error
         return row
 
     def _columns(self, rows: list[list[Any]]) -> dict[str, Any]:
@@ -209,7 +243,7 @@ class _Reader:
         for i, column in enumerate(self._declared.values()):
             cells = [row[i] for row in rows]
             if column.type == "string":
-                found[column.name] = pd.Categorical(cells, categories=sorted(set(cells)))
+                found[column.name] = pd.Categorical(cells, categories=pd.Index(sorted(set(cells)), dtype="str"))
             else:
                 found[column.name] = np.array(cells, np.float64 if column.type == "float" else np.int64)
         return found
@@ -232,6 +266,15 @@ def _parsed(data: bytes, **options: Any) -> pd.DataFrame:
             io.BytesIO(data), header=None, keep_default_na=False, index_col=False, low_memory=False, **options
         )
         return frame
+
+
+def _holds_text(series: pd.Series[Any]) -> bool:
+    return isinstance(series.cat.categories.dtype, pd.StringDtype)
+
+
+def _line_count(data: bytes) -> int:
+    """However they end: LF, CRLF or CR."""
+    return data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
 
 
 def _pieces(data: bytes) -> Iterator[bytes]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from benchctl.config.draft import Item
 from benchctl.config.findings import References, check_slugs_differ, check_unique, listed
 from benchctl.config.placement import check_export_path
-from benchctl.config.schema import Item
 from benchctl.config.yaml_file import shown
+
+GROUPS = ("host", "case", "run")  # what rows may be told apart by beside their own strings
 
 
 def check_plots(references: References) -> None:
@@ -50,6 +52,7 @@ class _Plot:
         """Whether the columns exist; if so, whether they can be drawn by this type of plot."""
         for axis in ("x", "y"):
             self._check_columns_exist(axis)
+        self._check_groups()
         if self.references.document.is_bad(self.plot.at("x"), self.plot.at("y")):
             return
         if all("type" in self.columns[name] for axis in ("x", "y") for name in self._names(axis)):
@@ -75,6 +78,23 @@ class _Plot:
                 self._problem(axis, f"column {shown(name)} is named twice; keep one")
             seen.add(name)
 
+    def _check_groups(self) -> None:
+        """What rows are told apart by: strings of the file, or what we know of each row."""
+        strings = [name for name, column in self.columns.items() if column.get("type") == "string"]
+        seen: set[str] = set()
+        for name in self._names("group_by"):
+            if name in seen:
+                self._problem("group_by", f"{shown(name)} is named twice; keep one")
+            elif name in self.columns and "type" in self.columns[name] and name not in strings:
+                kind = self.columns[name]["type"]
+                choices = ", ".join([*strings, *GROUPS])
+                self._problem("group_by", f"column {shown(name)} is a {kind}; group by a string or by ours: {choices}")
+            elif name not in self.columns and name not in GROUPS:
+                choices = listed("Groups", [*strings, *GROUPS], name)
+                source = shown(self.plot["source"])
+                self._problem("group_by", f"output {source} has no column {shown(name)}. {choices}".removesuffix("."))
+            seen.add(name)
+
     def _time_series(self) -> None:
         stamps = self._names("x", "timestamp")
         if len(stamps) != 1:
@@ -93,6 +113,8 @@ class _Plot:
             self._problem("aggregation", f"'aggregation' means nothing for {kind}, which shows all of them; remove it")
         if "window" in self.plot and not (self._names("x", "timestamp") and kind in ("time_series", "boxplot")):
             self._problem("window", "'window' means nothing without a timestamp on x of a time_series or boxplot")
+        if "time_axis" in self.plot and kind != "time_series":
+            self._problem("time_axis", f"'time_axis' means nothing for a {kind}; remove it")
 
     def _distribution(self) -> None:
         if self._names("y"):

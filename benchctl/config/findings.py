@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from benchctl.config.draft import Draft, Item
 from benchctl.config.model import slug
-from benchctl.config.schema import Draft, Item
 from benchctl.config.yaml_file import Document, Place, path_text, shown
 from benchctl.template import did_you_mean, fill_known
 
@@ -37,6 +37,11 @@ class References:
     @cached_property
     def outputs(self) -> dict[str, Item]:
         return {output["name"]: output for output in self.draft.outputs() if "name" in output}
+
+    @property
+    def has_broken_cases(self) -> bool:
+        """Whether there are none because of a problem that is told already."""
+        return any(place[0] in ("cases", "matrix", "exclude", "include") for place in self.document.bad if place)
 
     def hosts_of(self, stage: Item) -> tuple[str, ...]:
         """The aliases of the hosts that a stage runs on, as far as there are such; `local` where there are none."""

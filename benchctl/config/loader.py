@@ -6,7 +6,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from benchctl.config import references, schema
+from benchctl.config import cases, references, schema
+from benchctl.config.draft import Draft, Item
+from benchctl.config.draft import draft as read_draft
 from benchctl.config.masking import exposed_passwords, masked
 from benchctl.config.model import (
     Benchmark,
@@ -15,12 +17,17 @@ from benchctl.config.model import (
     DataSchema,
     HealthCheck,
     HostConfig,
+    Metric,
+    OfJson,
+    OfLog,
+    OfRows,
     Output,
     Plot,
     Stage,
+    Trials,
     slug,
 )
-from benchctl.config.schema import Draft, Item
+from benchctl.config.picture import FORMATS
 from benchctl.config.yaml_file import (
     Document,
     read,
@@ -46,30 +53,13 @@ def load(path: str | Path | None = None, *, overrides: Mapping[str, str] | None 
     except ValueError as error:
         raise ConfigError([Problem(str(file), 0, "", f"can't be read: {error}")]) from error
     document = read(absolute, str(file), schema.LISTS)
-    draft = schema.draft(document)
+    draft = read_draft(document)
     draft.variables.update(_overrides(document, draft, overrides or {}))
+    draft.cases = cases.expand(document, draft)
     warnings = [*exposed_passwords(document), *references.check(document, draft, absolute.parent)]
     if document.problems:
         document.raise_problems()
     return _benchmark(document, draft, absolute, warnings)
-
-
-def load_plots(path: str | Path, overrides: Mapping[str, str]) -> tuple[Plot, ...]:
-    """The plots of a config file alone, also of one kept with a run, whose hosts and scripts may be gone.
-
-    Raises ConfigError with the problems of its plots and of the outputs they are made of.
-    """
-    absolute = Path(os.path.abspath(os.path.expanduser(path)))
-    document = read(absolute, str(path), schema.LISTS)
-    draft = schema.draft(document)
-    draft.variables.update({name: value for name, value in overrides.items() if name in draft.variables})
-    references.check_plots_alone(document, draft, absolute.parent)
-    about_plots = [p for p in document.problems if p.path.startswith("plots") or ".data_schema" in p.path or not p.path]
-    document.problems[:] = about_plots
-    if about_plots:
-        document.raise_problems()
-    variables = {f"vars.{name}": value for name, value in draft.variables.items()}
-    return tuple(_plot(document, plot, variables) for plot in draft.plots)
 
 
 def _default_path() -> str:
@@ -116,8 +106,12 @@ def _benchmark(document: Document, draft: Draft, path: Path, warnings: list[str]
         sha256=document.sha256,
         document=masked_document,
         hosts=_hosts(document, draft, path.parent),
-        stages=tuple(_stage(document, stage, variables, declared=tuple(draft.hosts)) for stage in draft.stages),
-        plots=tuple(_plot(document, plot, variables) for plot in draft.plots),
+        stages=tuple(_stage(document, draft, stage, variables) for stage in draft.stages),
+        plots=tuple(plot_of(document, plot, variables) for plot in draft.plots),
+        says_plots=draft.has_plots,
+        metrics=_metrics(document, draft),
+        cases=draft.cases,
+        trials=Trials(**draft.trials.values),
         vars=draft.variables,
         secrets=frozenset(document.secrets),
         warnings=tuple(warnings),
@@ -138,15 +132,17 @@ def _host(document: Document, alias: str, host: Item, directory: Path) -> HostCo
     return HostConfig(alias=alias, **values, line=document.line(host.place))
 
 
-def _stage(document: Document, stage: Item, variables: Mapping[str, str], *, declared: tuple[str, ...]) -> Stage:
-    """declared: the aliases that `all` stands for."""
+def _stage(document: Document, draft: Draft, stage: Item, variables: Mapping[str, str]) -> Stage:
     values = dict(stage.values)
+    values["cases"] = cases.of_stage(stage, draft.cases)
+    for key in ("only", "when"):
+        values.pop(key, None)
     values["timeout_s"] = values.pop("timeout", None)
     if "backoff" in values:
         values["backoff_s"] = values.pop("backoff")
     values["is_spread"] = "hosts" in values
     given = values.get("hosts", (values.pop("host", "local"),))
-    values["hosts"] = declared if given == ("all",) else given
+    values["hosts"] = tuple(draft.hosts) if given == ("all",) else given
     values["outputs"] = tuple(_output(document, output, variables) for output in values.pop("outputs", []))
     if "health_check" in values:
         values["health_check"] = _health_check(document, values["health_check"])
@@ -187,13 +183,39 @@ def _data_schema(data_schema: Item) -> DataSchema:
     return DataSchema(data_schema["format"], tuple(columns))
 
 
-def _plot(document: Document, plot: Item, variables: Mapping[str, str]) -> Plot:
+def plot_of(document: Document, plot: Item, variables: Mapping[str, str]) -> Plot:
+    """A plot as the model has it; variables: by `vars.NAME`."""
     values = dict(plot.values)
-    if "window" in values:
-        values["window_s"] = values.pop("window")
+    for key, unit in (("window", "s"), ("width", "in"), ("height", "in")):
+        if key in values:
+            values[f"{key}_{unit}"] = values.pop(key)
     if "export_path" in values:
         values["export_path"] = os.path.expanduser(fill_known(values["export_path"], variables))
         suffix = PurePosixPath(values["export_path"]).suffix.lower().removeprefix(".")
-        if suffix in ("png", "svg", "pdf"):
+        if suffix in FORMATS:
             values.setdefault("format", suffix)
     return Plot(**values, line=document.line(plot.place))
+
+
+def _metrics(document: Document, draft: Draft) -> tuple[Metric, ...]:
+    stages = {output["name"]: stage["name"] for stage in draft.stages for output in stage.get("outputs", [])}
+    return tuple(
+        Metric(
+            metric["name"],
+            metric["value"] if "value" in metric else _measured(metric, stages),
+            better=metric.get("better"),
+            unit=metric.get("unit"),
+            line=document.line(metric.place),
+        )
+        for metric in draft.metrics
+    )
+
+
+def _measured(metric: Item, stages: Mapping[str, str]) -> OfRows | OfJson | OfLog:
+    """stages: by output, which brings it home."""
+    if "regex" in metric:
+        return OfLog(metric["stage"], metric["regex"], metric.get("aggregate"))
+    stage, source = stages[metric["source"]], metric["source"]
+    if "json" in metric:
+        return OfJson(stage, source, metric["json"], metric.get("aggregate"))
+    return OfRows(stage, source, metric["aggregate"], metric.get("column"))

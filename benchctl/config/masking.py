@@ -14,13 +14,15 @@ from typing import Any
 
 import yaml
 
-from benchctl.config.schema import ENVIRONMENT_NAME
+from benchctl.config.draft import ENVIRONMENT_NAME
 from benchctl.config.yaml_file import Document, Place, Value, path_text
 from benchctl.redact import MASK, Redactor
 from benchctl.template import NAME_PATTERN
 
 _SECRET_KEYS = ("password", "key_password")
 _DATA_SCHEMA = ("stages", "outputs", "data_schema")
+
+_LOOKS = {"window", "group_by", "time_axis", "scale", "style", "palette", "width", "height", "dpi"}
 
 # Values in which no secret is looked for: names by which the parts of a config know each other, numbers, durations and
 # words from a list.
@@ -29,11 +31,14 @@ _PLAIN = {
     ("hosts",): {"ip", "username", "port", "gateway", "address", "connect_timeout", "host_key"},
     ("stages",): {
         *("name", "host", "hosts", "script", "task", "timeout", "background", "may_exit", "skip"),
-        *("retries", "backoff", "always", "continue_on_error", "scope"),
+        *("retries", "backoff", "always", "continue_on_error", "scope", "only"),
     },
+    ("cases",): {"name"},
+    ("trials",): {"repeat", "warmup", "order", "seed"},
     ("stages", "health_check"): {"type", "timeout", "retries", "interval", "status", "must_start"},
     ("stages", "outputs"): {"name", "optional", "collect"},
-    ("plots",): {"name", "source", "type", "x", "y", "aggregation", "format"},
+    ("plots",): {"name", "source", "type", "x", "y", "aggregation", "format"} | _LOOKS,
+    ("metrics",): {"name", "source", "column", "aggregate", "json", "stage", "value", "unit", "better"},
 }
 
 

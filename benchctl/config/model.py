@@ -11,7 +11,10 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from benchctl.expression import Expression
 
 
 def slug(name: str) -> str:
@@ -130,6 +133,24 @@ class Copy:
 
 
 @dataclass(frozen=True)
+class Case:
+    """One combination of parameters; its name is the start of a directory's."""
+
+    name: str
+    params: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Trials:
+    """How often each case is measured, and in which order; seed None: drawn at the run's start."""
+
+    repeat: int = 1
+    warmup: int = 0
+    order: Literal["interleaved", "sequential", "random"] = "interleaved"
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
 class Stage:
     """One entry of `stages:`; exactly one of command, script, copy, task is given."""
 
@@ -153,6 +174,7 @@ class Stage:
     continue_on_error: bool = False
     scope: Literal["trial", "run"] = "trial"
     skip: bool = False
+    cases: frozenset[str] | None = None  # in which alone it is done; from `only` and `when`
     health_check: HealthCheck | None = None
     outputs: tuple[Output, ...] = ()
     line: int = 0
@@ -179,7 +201,14 @@ class Plot:
     y: tuple[str, ...] = ()
     aggregation: str | None = None
     window_s: float | None = None  # None: chosen by the data
-    dpi: int = 150
+    group_by: tuple[str, ...] = ()  # string columns, or host, case, run
+    time_axis: Literal["elapsed", "clock"] = "elapsed"
+    scale: Literal["auto", "linear", "log"] = "auto"  # of the values
+    style: Literal["screen", "paper", "slides"] = "screen"
+    palette: str = "colorblind"
+    width_in: float | None = None  # None, also below: by the style
+    height_in: float | None = None
+    dpi: int | None = None
     format: Literal["png", "svg", "pdf"] = "png"
     export_path: str | None = None
     line: int = 0
@@ -196,6 +225,51 @@ class Plot:
         """Whether `export_path` is absolute, and gets a copy beside what is kept with the run."""
         return self.export_path is not None and self.export_path.startswith("/")
 
+    @property
+    def is_per_trial(self) -> bool:
+        """Whether each trial has its own, as `export_path` tells them apart; else there is one of all."""
+        return bool(re.search(r"\{\{\s*(case|trial|params)\b", self.export_path or ""))
+
+
+@dataclass(frozen=True)
+class OfRows:
+    """A metric of an output's rows: of a `column`, or without one their count or rate."""
+
+    stage: str  # that brings the output home
+    source: str
+    aggregate: str  # avg, median, min, max, sum, count, rate, std or p99.9
+    column: str | None = None
+
+
+@dataclass(frozen=True)
+class OfJson:
+    """A metric that an output's JSON holds at a path. of_hosts: what makes one number of several hosts'."""
+
+    stage: str
+    source: str
+    path: tuple[str | int, ...]
+    of_hosts: str | None = None
+
+
+@dataclass(frozen=True)
+class OfLog:
+    """A metric that a stage's log holds in the only group of a regular expression."""
+
+    stage: str
+    regex: str
+    of_hosts: str | None = None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number per trial. unit: what it is told in; None is a column's own."""
+
+    name: str
+    made_of: OfRows | OfJson | OfLog | Expression
+    better: Literal["lower", "higher"] | None = None
+    unit: str | None = None
+    line: int = 0
+
 
 @dataclass(frozen=True, repr=False)
 class Benchmark:
@@ -209,6 +283,10 @@ class Benchmark:
     hosts: Mapping[str, HostConfig]  # in the file's order; `local` is always there
     stages: tuple[Stage, ...]
     plots: tuple[Plot, ...] = ()
+    says_plots: bool = True  # whether it has a `plots:`; without, some are chosen by the data
+    metrics: tuple[Metric, ...] = ()
+    cases: tuple[Case, ...] = ()  # none: there is one, without a name
+    trials: Trials = Trials()
     vars: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     tags: tuple[str, ...] = ()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from benchctl.config.cases import of_stage
+from benchctl.config.draft import Item
 from benchctl.config.findings import References, listed
-from benchctl.config.schema import Item
 from benchctl.config.yaml_file import Place, Value, shown
 from benchctl.template import Name, did_you_mean, flaws_in, names_in
 
@@ -14,7 +15,7 @@ _HOST_PARTS = ("ip", "username", "port", "name")
 
 
 def check_names_in_texts(references: References) -> None:
-    filled: dict[Place, tuple[str, ...]] = dict(_filled_places(references))
+    filled = dict(_filled_places(references))
     for place, text in _texts(references.document.root, ()):
         if "{{" not in text:
             continue
@@ -24,8 +25,7 @@ def check_names_in_texts(references: References) -> None:
         for flaw in flaws_in(text) if outer else []:
             references.problem(place, flaw.sentence, needle=_braces(text, flaw.offset))
         for name in names_in(text):
-            flaws = (_name_flaw_on(references, name, host) for host in (filled[outer] if outer else ()))
-            sentence = next(filter(None, flaws), None) if outer else _NOT_FILLED
+            sentence = _name_flaw_in(references, name, *filled[outer]) if outer else _NOT_FILLED
             if sentence:
                 braces = _braces(text, name.offset)
                 references.problem(place, f"{braces}: {sentence}", needle=braces)
@@ -43,18 +43,18 @@ _NOT_FILLED = "names are not filled in here, only in command, args, env, cwd, pa
 NO_STAGE = ""  # stands for the host of what belongs to no stage
 
 
-def _filled_places(references: References) -> Iterator[tuple[Place, tuple[str, ...]]]:
-    """The values in which names are filled in, with the hosts on which each is used."""
+def _filled_places(references: References) -> Iterator[tuple[Place, tuple[tuple[str, ...], Item | None]]]:
+    """The values in which names are filled in, with the hosts on which each is used, and its stage."""
     for stage in references.draft.stages:
         hosts = references.hosts_of(stage)
         for key in ("command", "args", "env", "cwd", "copy"):
-            yield stage.at(key), hosts
-        yield stage.at("health_check", "target"), hosts
+            yield stage.at(key), (hosts, stage)
+        yield stage.at("health_check", "target"), (hosts, stage)
         for output in stage.get("outputs", []):
-            yield output.at("remote_path"), hosts
-            yield output.at("local_path"), ("local",)
+            yield output.at("remote_path"), (hosts, stage)
+            yield output.at("local_path"), (("local",), stage)
     for plot in references.draft.plots:
-        yield plot.at("export_path"), (NO_STAGE,)
+        yield plot.at("export_path"), ((NO_STAGE,), None)
 
 
 def _texts(value: Value, place: Place) -> Iterator[tuple[Place, str]]:
@@ -67,13 +67,38 @@ def _texts(value: Value, place: Place) -> Iterator[tuple[Place, str]]:
         yield from _texts(inner, (*place, key))
 
 
+def _name_flaw_in(references: References, name: Name, hosts: tuple[str, ...], stage: Item | None) -> str | None:
+    """Why a name stands for nothing in a stage, or in a plot, or None."""
+    root, *rest = name.name.split(".")
+    if root in ("params", "case", "trial") and stage and stage.get("scope") == "run":
+        return "the stage is done once, around all trials; write the value out, or remove scope: run"
+    if root == "params":
+        return _param_flaw(references, rest, stage)
+    return next(filter(None, (_name_flaw_on(references, name, host) for host in hosts)), None)
+
+
+def _param_flaw(references: References, rest: list[str], stage: Item | None) -> str | None:
+    """Every case that a stage is done in must have the parameter."""
+    only = of_stage(stage, references.draft.cases) if stage else None
+    cases = [case for case in references.draft.cases if only is None or case.name in only]
+    if not cases:
+        return None if references.has_broken_cases else "params come with cases, and there are none"
+    if len(rest) != 1:
+        return "write it as {{params.NAME}}"
+    names = list(dict.fromkeys(name for case in cases for name in case.params))
+    if rest[0] not in names:
+        return f"no case has a parameter {shown(rest[0])}. {listed('Parameters', names, rest[0])}".removesuffix(".")
+    lacking = next((case.name for case in cases if rest[0] not in case.params), None)
+    return lacking and f"case {shown(lacking)} has no such parameter; give it one, or leave the stage out there by only"
+
+
 def _name_flaw_on(references: References, name: Name, host: str) -> str | None:
     """Why a name stands for nothing on a host, or None."""
     root, *rest = name.name.split(".")
     if root == "hosts":
         return _host_name_flaw(references, rest, host)
-    if root in ("vars", "params"):
-        return _value_name_flaw(references, root, rest)
+    if root == "vars":
+        return _variable_flaw(references, rest)
     known = {"run": ["id", "dir"], "stage": ["host"]}.get(root, [])
     if root == "stage" and host == NO_STAGE:
         return "a plot belongs to no stage; write the host out"
@@ -84,9 +109,7 @@ def _name_flaw_on(references: References, name: Name, host: str) -> str | None:
     return f"there is no such name. Names: {', '.join(f'{root}.{part}' for part in known)}"
 
 
-def _value_name_flaw(references: References, root: str, rest: list[str]) -> str | None:
-    if root == "params":
-        return "params come with cases, and there are none"
+def _variable_flaw(references: References, rest: list[str]) -> str | None:
     if len(rest) != 1:
         return "write it as {{vars.NAME}}"
     if rest[0] in references.draft.variables or references.document.is_bad(("vars",), ("vars", rest[0])):

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from benchctl.config.choosing import check_cases_have_stages, check_choice
+from benchctl.config.columns import check_columns
 from benchctl.config.commandline import args_flaw
+from benchctl.config.draft import Draft, Item
 from benchctl.config.drawing import check_plots
 from benchctl.config.findings import References, check_slugs_differ, check_unique, listed
+from benchctl.config.measuring import check_metrics
 from benchctl.config.naming import check_names_in_texts
 from benchctl.config.placement import check_files, check_outputs
-from benchctl.config.schema import Draft, Item
 from benchctl.config.yaml_file import Document, Place, shown
 from benchctl.template import did_you_mean, fill, names_in
 
@@ -31,7 +34,16 @@ def check(document: Document, draft: Draft, directory: Path) -> list[str]:
     directory: the config's own, where scripts are found.
     """
     references = References(document, draft, directory)
-    for part in (_check_hosts, _check_stages, check_outputs, check_plots, check_files, check_names_in_texts):
+    for part in (
+        _check_hosts,
+        _check_stages,
+        check_outputs,
+        check_columns,
+        check_plots,
+        check_metrics,
+        check_files,
+        check_names_in_texts,
+    ):
         part(references)
     return references.warnings
 
@@ -87,6 +99,7 @@ def _check_stages(references: References) -> None:
             _check_spread(references, stage.at("hosts"), stage["hosts"])
         _check_companions(references, stage)
         _check_args(references, stage)
+        check_choice(references, stage)
         if "script" in stage:
             _check_script(references, stage.at("script"), stage["script"])
         if "copy" in stage:
@@ -94,6 +107,7 @@ def _check_stages(references: References) -> None:
         if "health_check" in stage:
             _check_health(references, stage["health_check"])
     _check_scopes(references, stages)
+    check_cases_have_stages(references)
 
 
 def _check_host(references: References, place: Place, host: str) -> None:

@@ -1,85 +1,46 @@
-"""The shape of a config: which keys there are, and what each one's value must look like.
-
-One voluptuous schema per noun, applied level by level so that every problem is found at once: list items are
-checked one by one. What comes out are `Item`s of converted values; whether names refer to anything is left
-to `references`.
-"""
+"""The shape of a config: one voluptuous schema per noun says which keys it has, and what the values must look like."""
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from voluptuous import Invalid, MultipleInvalid, Optional, Required, Schema
+from voluptuous import Invalid, Optional, Required, Schema
 from voluptuous.error import RequiredFieldInvalid
 
+from benchctl.config.picture import FORMATS, PALETTES, STYLES
 from benchctl.config.values import (
     Check,
     address,
+    aggregate,
     any_text,
     as_is,
     boolean,
+    case_name,
     command,
     delimiter,
     duration,
     duration_or_auto,
     duration_or_none,
+    expression,
+    height,
     host_key,
     integer,
-    kind_of,
+    json_path,
     list_of,
     listing,
     mapping,
+    metric_name,
     not_over_ssh,
     not_yet,
+    number_pattern,
     one_of,
     secret,
     task_name,
     text,
-    timestamp_unit,
     user_name,
+    width,
 )
-from benchctl.config.yaml_file import Document, Place, shown, unfit
-from benchctl.names import VARIABLE_NAME, VARIABLE_RULE
-from benchctl.template import closest, did_you_mean
-
-
-@dataclass
-class Item:
-    """One noun of the config: where it is, and its converted values by key; what was wrong is absent."""
-
-    place: Place
-    values: dict[str, Any] = field(default_factory=dict)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.values
-
-    def __getitem__(self, key: str) -> Any:
-        return self.values[key]
-
-    def get(self, key: str, default: Any = None) -> Any:
-        return self.values.get(key, default)
-
-    def at(self, *parts: str | int) -> Place:
-        return (*self.place, *parts)
-
-
-@dataclass
-class Draft:
-    """A config of the right shape, before its names are looked up."""
-
-    benchmark: Item
-    hosts: dict[str, Item]
-    variables: dict[str, str]
-    stages: list[Item]
-    plots: list[Item]
-
-    def outputs(self) -> Iterator[Item]:
-        for stage in self.stages:
-            yield from stage.get("outputs", [])
+from benchctl.template import closest
 
 
 class Noun(NamedTuple):
@@ -116,7 +77,12 @@ CONFIG = Noun(
             Optional("vars"): mapping,
             Required("stages"): listing,
             Optional("plots"): listing,
-            **_each(not_yet, "cases", "matrix", "exclude", "include", "trials", "metrics"),
+            Optional("metrics"): listing,
+            Optional("cases"): listing,
+            Optional("matrix"): mapping,
+            Optional("exclude"): listing,
+            Optional("include"): listing,
+            Optional("trials"): mapping,
         }
     ),
 )
@@ -185,7 +151,23 @@ STAGE = Noun(
             Optional("skip"): boolean,
             Optional("health_check"): mapping,
             Optional("outputs"): listing,
-            **_each(not_yet, "only"),
+            Optional("only"): list_of(text),
+            Optional("when"): mapping,
+        }
+    ),
+)
+
+CASE = Noun("a case", Schema({Optional("name"): case_name, Optional("params"): mapping}))
+
+TRIALS = Noun(
+    "trials",
+    Schema(
+        {
+            Optional("repeat"): integer(1, 10_000),
+            Optional("warmup"): integer(0, 1000),
+            Optional("order"): one_of("interleaved", "sequential", "random"),
+            Optional("seed"): integer(0, 10**15),
+            **_each(not_yet, "until", "min", "max", "budget"),
         }
     ),
 )
@@ -241,249 +223,45 @@ PLOT = Noun(
             Optional("y"): list_of(text),
             Optional("aggregation"): one_of("avg", "median", "p95", "p99", "min", "max", "count", "rate"),
             Optional("window"): duration_or_auto,
+            Optional("group_by"): list_of(text),
+            Optional("time_axis"): one_of("elapsed", "clock"),
+            Optional("scale"): one_of("auto", "linear", "log"),
+            Optional("style"): one_of(*STYLES),
+            Optional("palette"): one_of(*PALETTES),
+            Optional("width"): width,
+            Optional("height"): height,
             Optional("dpi"): integer(50, 600),
-            Optional("format"): one_of("png", "svg", "pdf"),
+            Optional("format"): one_of(*FORMATS),
             Optional("export_path"): text,
-            **_each(not_yet, "group_by", "palette", "style", "width", "height"),
+        }
+    ),
+)
+
+METRIC = Noun(
+    "a metric",
+    Schema(
+        {
+            Required("name"): metric_name,
+            Optional("source"): text,
+            Optional("column"): text,
+            Optional("aggregate"): aggregate,
+            Optional("json"): json_path,
+            Optional("stage"): text,
+            Optional("regex"): number_pattern,
+            Optional("value"): expression,
+            Optional("unit"): text,
+            Optional("better"): one_of("lower", "higher"),
         }
     ),
 )
 
 
-LISTS = {("stages",), ("stages", "outputs"), ("plots",)}  # where a single mapping stands for a list of one
-
-
-def draft(document: Document) -> Draft:
-    """The document's nouns with converted values; what is wrong is noted in the document and left out."""
-    reader = _Reader(document)
-    config = reader.item(CONFIG, document.root, ())
-    return Draft(
-        benchmark=reader.item(BENCHMARK, config.get("benchmark"), ("benchmark",), missing="benchmark" not in config),
-        hosts=reader.hosts(config.get("hosts", {})),
-        variables=reader.texts(config.get("vars", {}), ("vars",), _VAR_NAME),
-        stages=reader.items(reader.stage, config.get("stages", []), ("stages",)),
-        plots=reader.items(reader.plot, config.get("plots", []), ("plots",)),
-    )
-
-
-ENVIRONMENT_NAME = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-
-
-class _NameRule(NamedTuple):
-    pattern: str
-    sentence: str
-
-
-_VAR_NAME = _NameRule(
-    "[A-Za-z0-9_][A-Za-z0-9_-]*", "is not a name that {{vars.NAME}} can hold; use letters, digits, _ and -"
-)
-_ENV_NAME = _NameRule(VARIABLE_NAME, VARIABLE_RULE)
-_ALIAS = _NameRule(
-    "[A-Za-z0-9][A-Za-z0-9_-]{0,99}",
-    "is not a host's alias; use up to 100 letters, digits, - and _, beginning with a letter or digit",
-)
-
-
-class _Reader:
-    """Applies the nouns' schemas, noting problems in the document."""
-
-    def __init__(self, document: Document) -> None:
-        self.document = document
-
-    def item(self, noun: Noun, value: Any, place: Place, *, missing: bool = False) -> Item:
-        """A noun from a mapping; None counts as an empty one. missing: its absence has been noted."""
-        if missing:
-            return Item(place)
-        if value is not None and not isinstance(value, dict):
-            self.document.problem(place, f"must be a mapping with the keys of {noun.name}, not {kind_of(value)}")
-            return Item(place)
-        return Item(place, self._shaped(noun, value or {}, place))
-
-    def _shaped(self, noun: Noun, value: dict[str, Any], place: Place) -> dict[str, Any]:
-        try:
-            shaped = noun.schema(value)
-        except MultipleInvalid as errors:
-            misspelled = {closest(key, noun.key_names()) for key in value if key not in noun.key_names()}
-            for error in sorted(errors.errors, key=noun.rank):
-                self._refuse(noun, error, place, misspelled)
-            bad = {error.path[0] for error in errors.errors}
-            return self._rest(noun, {key: inner for key, inner in value.items() if key not in bad})
-        return {str(key): inner for key, inner in shaped.items()}
-
-    def _rest(self, noun: Noun, value: dict[str, Any]) -> dict[str, Any]:
-        """The good keys of a bad mapping, so that their contents are checked too."""
-        checks = {str(key): check for key, check in noun.schema.schema.items()}
-        return {key: checks[key](inner) for key, inner in value.items()}
-
-    def _refuse(self, noun: Noun, error: Invalid, place: Place, misspelled: set[str | None]) -> None:
-        key = str(error.path[0])
-        if isinstance(error, RequiredFieldInvalid):
-            if key not in misspelled:
-                self.document.missing((*place, key), f"{noun.name} needs {key!r}")
-        elif error.error_message == "extra keys not allowed":
-            hint = did_you_mean(key, noun.key_names()) or noun.hint_of_later(key)
-            sentence = f"{shown(key)} is not a key of {noun.name}.{hint} Keys: {', '.join(noun.key_names())}"
-            self.document.problem((*place, key), sentence)
-            self.document.bad.add((*place, closest(key, noun.key_names()) or key))
-        else:
-            inner: list[Any] = error.path[1:]
-            self.document.problem((*place, key, *inner), _sentence(key, error.error_message))
-            self.document.bad.add((*place, key))
-
-    def items(self, read: Callable[[Any, Place], Item], values: list[Any], place: Place) -> list[Item]:
-        return [read(value, (*place, number)) for number, value in enumerate(values)]
-
-    def hosts(self, values: dict[str, Any]) -> dict[str, Item]:
-        shouted: dict[str, str] = {}
-        for alias in values:
-            other = shouted.setdefault(alias.upper().replace("-", "_"), alias)
-            if other != alias:
-                clash = f"hosts {shown(other)} and {shown(alias)} would share their environment variable; rename one"
-                self.document.problem(("hosts", alias), clash)
-            self._check_alias(alias)
-        return {alias: self._host(alias, value) for alias, value in values.items()}
-
-    def _check_alias(self, alias: str) -> None:
-        place = ("hosts", alias)
-        if alias == "all":
-            self.document.problem(place, "'all' can't be an alias; it stands for every host")
-        elif not re.fullmatch(_ALIAS.pattern, alias):
-            self.document.problem(place, f"{shown(alias)} {_ALIAS.sentence}")
-
-    def _host(self, alias: str, value: Any) -> Item:
-        place = ("hosts", alias)
-        if isinstance(value, dict):
-            value = {key: self._from_environment(inner, (*place, key)) for key, inner in value.items()}
-        host = self.item(LOCAL_HOST if alias == "local" else HOST, value, place)
-        self.document.secrets.update(host[key] for key in ("password", "key_password") if key in host)
-        return host
-
-    def _from_environment(self, value: Any, place: Place) -> Any:
-        """A host's value with each ${NAME} taken from the environment."""
-
-        def taken(match: re.Match[str]) -> str:
-            found = os.environ.get(match[1])
-            if found is None or unfit(found):
-                why = "is not set in the environment" if found is None else "holds bytes that are no text"
-                self.document.problem(place, f"${{{match[1]}}} {why}; set it before starting benchctl")
-            return found or ""
-
-        return ENVIRONMENT_NAME.sub(taken, value) if isinstance(value, str) else value
-
-    def texts(self, values: Mapping[str, Any], place: Place, rule: _NameRule) -> dict[str, str]:
-        """A mapping from names that keep to a rule to texts."""
-        found: dict[str, str] = {}
-        for name, value in values.items():
-            try:
-                found[name] = any_text(value)
-            except Invalid as error:
-                self.document.problem((*place, name), error.error_message)
-            if not re.fullmatch(rule.pattern, name):
-                self.document.problem((*place, name), f"{shown(name)} {rule.sentence}")
-        return found
-
-    def stage(self, value: Any, place: Place) -> Item:
-        stage = self.item(STAGE, value, place)
-        if "env" in stage:
-            stage.values["env"] = self.texts(stage["env"], stage.at("env"), _ENV_NAME)
-        if "health_check" in stage:
-            stage.values["health_check"] = self.item(HEALTH_CHECK, stage["health_check"], stage.at("health_check"))
-        if "copy" in stage:
-            stage.values["copy"] = self.item(COPY, stage["copy"], stage.at("copy"))
-        if "outputs" in stage:
-            stage.values["outputs"] = self.items(self.output, stage["outputs"], stage.at("outputs"))
-        return stage
-
-    def plot(self, value: Any, place: Place) -> Item:
-        return self.item(PLOT, value, place)
-
-    def output(self, value: Any, place: Place) -> Item:
-        output = self.item(OUTPUT, value, place)
-        if "data_schema" in output:
-            output.values["data_schema"] = self._data_schema(output["data_schema"], output.at("data_schema"))
-        elif not self.document.is_bad(output.at("data_schema")):
-            for key in ("on_bad_rows", "delimiter", "min_rows"):
-                if key in output:
-                    self.document.problem(output.at(key), f"{key!r} means nothing without a data_schema; add one")
-        return output
-
-    def _data_schema(self, value: Any, place: Place) -> Item:
-        """A data schema: `format`, and `columns` by name, whichever way they were spelled."""
-        entries = self._merged(value, place)
-        if _is_columns_block(entries):
-            for key in entries.keys() - {"format", "columns"}:
-                self.document.problem((*place, key), f"{shown(key)} must go under columns:, beside the other columns")
-            columns_place: Place = (*place, "columns")
-            columns = self._merged(entries["columns"], columns_place)
-        else:
-            columns_place = place
-            columns = {key: inner for key, inner in entries.items() if key != "format"}
-        file_format = self._format(entries, place)
-        found = {name: self._column(name, spec, (*columns_place, name)) for name, spec in columns.items()}
-        if not columns and not self.document.is_bad(place, columns_place, (*place, "format")):
-            self.document.problem(place, "declares no columns; add one, such as latency: {type: float, unit: ms}")
-        return Item(place, {"format": file_format, "columns": found})
-
-    def _format(self, entries: Mapping[str, Any], place: Place) -> str:
-        value = entries.get("format", "csv")
-        try:
-            if isinstance(value, (dict, list)):
-                raise Invalid("is the file's format, such as csv; a column called format goes under columns:")
-            one_of("csv")(value)
-        except Invalid as error:
-            self.document.problem((*place, "format"), error.error_message)
-        return "csv"
-
-    def _column(self, name: str, value: Any, place: Place) -> Item:
-        if not name.strip():
-            self.document.problem(place, "a column needs a name, as in the file's header")
-        if isinstance(value, str) or value is None:
-            self.document.problem(place, "must be a mapping such as {type: float, unit: ms}")
-            return Item(place)
-        column = self.item(COLUMN, self._merged(value, place), place)
-        if column.get("type") == "timestamp" and "unit" in column:
-            try:
-                timestamp_unit(column["unit"])
-            except Invalid as error:
-                self.document.problem(column.at("unit"), error.error_message)
-        return column
-
-    def _merged(self, value: Any, place: Place) -> dict[str, Any]:
-        """A mapping, also when it is spelled as a list of one-key mappings."""
-        if isinstance(value, dict):
-            return value
-        if not isinstance(value, list):
-            self.document.problem(place, f"must be a mapping or a list of one-key mappings, not {kind_of(value)}")
-            return {}
-        merged: dict[str, Any] = {}
-        for number, entry in enumerate(value):
-            if not isinstance(entry, dict):
-                self.document.problem((*place, number), f"must be a mapping of one key, not {kind_of(entry)}")
-                continue
-            for key, inner in entry.items():
-                self._move(merged, place, number, key)
-                merged.setdefault(key, inner)
-        return merged
-
-    def _move(self, merged: Mapping[str, Any], place: Place, number: int, key: str) -> None:
-        """Note where a key of a list spelling really stands, and refuse it the second time."""
-        if key in merged:
-            self.document.problem((*place, number, key), f"{shown(key)} is given twice; keep one")
-        else:
-            self.document.moved[(*self.document.real(place), key)] = (*self.document.real(place), number, key)
-
-
-def _is_columns_block(entries: Mapping[str, Any]) -> bool:
-    """Whether `columns:` holds the columns, and is not itself a column of that name."""
-    inner = entries.get("columns")
-    if isinstance(inner, dict):
-        return not all(isinstance(value, str) for value in inner.values()) or not inner.keys() & {"type", "unit"}
-    return isinstance(inner, list) and not any(
-        isinstance(entry, dict) and entry.keys() <= {"type", "unit"} for entry in inner
-    )
-
-
-def _sentence(key: str, message: str) -> str:
-    """A check's message as a sentence: one that begins with a verb gets the key as its subject."""
-    verbs = ("is ", "has ", "means ")
-    return f"{key!r} {message}" if message.startswith(verbs) else message
+LISTS = {
+    ("stages",),
+    ("stages", "outputs"),
+    ("plots",),
+    ("metrics",),
+    ("cases",),
+    ("exclude",),
+    ("include",),
+}  # where a single mapping stands for a list of one

@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from voluptuous import Invalid, MultipleInvalid
 
 from benchctl.config.model import Secret
+from benchctl.config.picture import NAMED_IN, parse_length
+from benchctl.config.precision import Precision
+from benchctl.config.precision import parse as parse_precision
 from benchctl.config.yaml_file import shown
+from benchctl.expression import Expression, NotArithmetic
+from benchctl.expression import parse as parse_expression
+from benchctl.json_path import Path as JsonPath
+from benchctl.json_path import parse as parse_json_path
 from benchctl.template import did_you_mean
 from benchctl.units import check_timestamp_unit, parse_duration
 
@@ -100,6 +108,25 @@ def duration_or_none(value: Any) -> float | None:
 
 def duration_or_auto(value: Any) -> float | None:
     return None if text(value) == "auto" else duration(value)
+
+
+def width(value: Any) -> float:
+    """Inches."""
+    found = text(value)
+    if found in NAMED_IN:
+        return NAMED_IN[found]
+    if re.fullmatch("[a-zA-Z]+", found):
+        hint = did_you_mean(found, NAMED_IN)
+        raise Invalid(f"must be a length such as 3.5in, column or page, not {shown(found)}.{hint}".removesuffix("."))
+    return height(found)
+
+
+def height(value: Any) -> float:
+    """Inches."""
+    try:
+        return parse_length(text(value))
+    except ValueError as error:
+        raise Invalid(str(error)) from error
 
 
 def one_of(*choices: str) -> Check:
@@ -208,7 +235,69 @@ def _matching(pattern: str, sentence: str) -> Check:
 
 
 user_name = _matching(r"[^\s:/-][^\s:/]*", "{} is not a user name; it has no spaces, ':' or '/'")
+case_name = _matching(
+    r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,98}[A-Za-z0-9_-])?",
+    "{} can't name a case, whose directory is called after it; use up to 100 letters, digits, - _ and ., beginning "
+    "with a letter or digit",
+)
 task_name = _matching(r"[A-Za-z_][\w.-]*", "{} is not the name of an Invoke task, such as build or db.reset")
+
+
+metric_name = _matching(
+    "[A-Za-z_][A-Za-z0-9_]{0,99}",
+    "{} is not a metric's name; use up to 100 letters, digits and _, beginning with a letter, as in p99_read",
+)
+
+AGGREGATES = ("avg", "median", "min", "max", "sum", "count", "rate", "std")
+
+
+def aggregate(value: Any) -> str:
+    """How many numbers become one: one of `AGGREGATES`, or a percentile such as p99.9."""
+    found = text(value)
+    if re.fullmatch(r"p[0-9]{1,2}(\.[0-9]{1,6})?", found) and float(found[1:]) > 0:
+        return found
+    if found not in AGGREGATES:
+        hint = did_you_mean(found, (*AGGREGATES, "p50", "p90", "p95", "p99"))
+        choices = f"{', '.join(AGGREGATES)} or a percentile above p0 and below p100, such as p99.9"
+        raise Invalid(f"must be {choices}, not {shown(found)}.{hint}".removesuffix("."))
+    return found
+
+
+def json_path(value: Any) -> JsonPath:
+    try:
+        return parse_json_path(text(value))
+    except ValueError as error:
+        raise Invalid(str(error)) from error
+
+
+def expression(value: Any) -> Expression:
+    try:
+        return parse_expression(text(value))
+    except NotArithmetic as error:
+        raise Invalid(str(error)) from error
+
+
+def precision(value: Any) -> Precision:
+    """`p99 +-5%`."""
+    try:
+        return parse_precision(text(value))
+    except ValueError as error:
+        raise Invalid(str(error)) from error
+
+
+def number_pattern(value: Any) -> str:
+    """A regular expression with one group, around a number."""
+    found = text(value)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what a later Python may read in another way
+            groups = re.compile(found).groups
+    except (re.error, OverflowError, RecursionError) as error:
+        raise Invalid(f"is not a regular expression: {error}") from error
+    if groups != 1:
+        cure = "write the others as (?:...)" if groups else "put the number in ( and )"
+        raise Invalid(f"must have one group, around the number, and has {groups or 'none'}; {cure}")
+    return found
 
 
 def kind_of(value: Any) -> str:

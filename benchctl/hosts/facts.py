@@ -21,6 +21,7 @@ say home "$HOME"
 say directory "${PWD:-$(pwd)}"
 tell name /proc/sys/kernel/hostname
 tell kernel /proc/sys/kernel/osrelease
+tell boot_id /proc/sys/kernel/random/boot_id
 say machine "$(uname -m)"
 while IFS== read -r key value; do
   [ "$key" = PRETTY_NAME ] && eval "say os $value"
@@ -50,7 +51,7 @@ def as_recorded(facts: dict[str, str]) -> dict[str, Any]:
     """The facts worth keeping with a run, numbers as numbers."""
     numbers = {"cores": facts.get("cores"), "memory_kib": facts.get("memory_kib")}
     cores, memory_kib = (int(value) if value and value.isdigit() else None for value in numbers.values())
-    kept = {name: facts.get(name) for name in ("name", "os", "kernel", "machine", "cpu_model")}
+    kept = {name: facts.get(name) for name in ("name", "os", "kernel", "boot_id", "machine", "cpu_model")}
     return {**kept, "cores": cores, "memory_bytes": memory_kib * 1024 if memory_kib else None}
 
 

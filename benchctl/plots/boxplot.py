@@ -2,166 +2,205 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import ceil, floor
+from statistics import median
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
 
-from benchctl.analysis.aggregate import FAR, Box, box, reduce, round_up, split, wants_log
+from benchctl.analysis.across import by_window
+from benchctl.analysis.aggregate import FAR, Box, box, reduce, round_up
 from benchctl.errors import PlotError
-from benchctl.plots.canvas import Job, colours, finish, log_axis, name_of, panels
+from benchctl.plots.canvas import Job, finish, panels, scale_values
+from benchctl.plots.few import rows_needed
+from benchctl.plots.names import shown, width_in
+from benchctl.plots.style import colours
 from benchctl.units import format_duration
 
-MOST_BOXES = 30
+MOST_BOXES, MOST_OWNERS, MOST_SERIES = 30, 10, 300
 TIMES = 15  # boxes along a time
-STEEP = 8  # so many names below an axis are written at an angle
+ROOM = 0.68  # of a picture's width for the names below
+LEAST_ROOM = 3  # a box alone is not wider than one of three
 
 
 @dataclass(frozen=True)
 class _Place:
-    """One box: where it stands, what it is called below the axis, and whose it is."""
+    """One box: what it is called below the axis, whose it is, by the number of its colour, and its values."""
 
     name: str
     owner: str
+    colour: int
     values: Any
-
-
-def draw(job: Job, time: str | None = None) -> Figure:
-    """A panel for each unit among the y's. time: the timestamp on x that makes a box per window."""
-    if job.data.empty:
-        raise PlotError("there are no rows to draw")
-    by_unit: dict[str | None, list[str]] = {}
-    for name in job.plot.y:
-        by_unit.setdefault(job.data.attrs.get("units", {}).get(name), []).append(name)
-    figure, axes = panels(len(by_unit), shares_x=False)
-    along = _windows(job) if time else None
-    for each, names in zip(axes, by_unit.values(), strict=True):
-        _panel(job, each, [place for name in names for place in _places(job, name, names, along)], along)
-        unit = job.data.attrs.get("units", {}).get(names[0])
-        each.set_ylabel(job.label(names[0]) if len(names) == 1 else str(unit or "value"))
-    axes[-1].set_xlabel(_x_label(job, time))
-    job.notes.insert(
-        0, f"{len(job.data):,} rows; whiskers reach to the last row within {FAR} quartile ranges of the box"
-    )
-    finish(job, figure, axes)
-    return figure
 
 
 @dataclass(frozen=True)
 class _Along:
-    """Windows of time: each row's number, and the names of all of them, also of those without rows."""
+    """Windows of time, also those without rows: the numbers of the first and the last one."""
 
-    numbers: Any
+    first: int
+    last: int
     window_s: float
 
     @property
     def names(self) -> list[str]:
-        return [self.name(number) for number in range(int(self.numbers.min()), int(self.numbers.max()) + 1)]
+        return [self.name(number) for number in range(self.first, self.last + 1)]
 
     def name(self, number: int) -> str:
         return format_duration(round(number * self.window_s, 9))
 
 
+def draw(job: Job, group: str | None) -> Figure:
+    """A panel for each unit among the y's.
+
+    A timestamp on x makes a box per window of time. group: the string there, which makes one per value.
+    """
+    if not job.rows.count:
+        raise PlotError("there are no rows to draw")
+    by_unit = job.by_unit(job.plot.y)
+    figure, axes = panels(job, len(by_unit), shares_x=False)
+    along = _windows(job) if job.stamp else None
+    boxes: list[Box] = []
+    for each, names in zip(axes, by_unit, strict=True):
+        places = [place for name in names for place in _places(job, name, group, along=along, among=len(names))]
+        boxes += _Panel(job, each, places, along).draw()
+        each.set_ylabel(job.unit_label(names))
+    axes[-1].set_xlabel(_x_label(job, group, along))
+    job.notes.append(f"{job.rows.count:,} rows; whiskers reach to the last row within {FAR} quartile ranges of the box")
+    _note(job, boxes)
+    finish(job, figure, axes)
+    return figure
+
+
 def _windows(job: Job) -> _Along:
-    elapsed = job.data["elapsed_s"].to_numpy()
-    span_s = float(elapsed.max() - elapsed.min())
-    window_s = job.plot.window_s or round_up(max(span_s / TIMES, 1e-6))
-    if span_s / window_s > MOST_BOXES:
+    first, last = job.rows.time_ends_s
+    window_s = job.plot.window_s or round_up(max((last - first) / TIMES, 1e-6))
+    if (last - first) / window_s > MOST_BOXES:
         raise PlotError(
             f"a window of {format_duration(window_s)} makes more than {MOST_BOXES} boxes; give a longer one"
         )
     job.settings["window_s"] = window_s
-    return _Along(np.floor(elapsed / window_s).astype(np.int64), window_s)
+    return _Along(floor(first / window_s), floor(last / window_s), window_s)
 
 
-def _x_label(job: Job, time: str | None) -> str:
-    begin = "the trial began" if job.data.attrs.get("elapsed_from") == "trial" else "the first row"
-    return f"time since {begin}, per {format_duration(job.settings['window_s'])}" if time else job.groups or ""
+def _x_label(job: Job, group: str | None, along: _Along | None) -> str:
+    if along is None:
+        below = [group] if group else [name.removeprefix("file.") for name in job.groups]
+        return shown(*below) if below else ""
+    begin = "the trial began" if job.rows.since_trial else "the first row"
+    return f"time since {begin}, per {format_duration(along.window_s)}"
 
 
-def _places(job: Job, name: str, names: list[str], along: _Along | None) -> list[_Place]:
-    data = job.data
-    if along is not None:
-        data = data.assign(window_=along.numbers)
-    dimensions = ["run", "case", *([job.groups] if job.groups else []), *(["window_"] if along is not None else [])]
-    varying = job.varying(["run", "case"])
-    places = []
-    for one in split(data, dimensions, most=300):
+def _places(job: Job, name: str, group: str | None, *, along: _Along | None, among: int) -> Iterator[_Place]:
+    """The boxes of one column. Run and case have a colour; groups stand below the axis, unless a time or an x does."""
+    dimensions = list(dict.fromkeys(["run", "case", *job.groups]))
+    ours = [d for at, d in enumerate(("run", "case")) if len({owner[at] for owner in job.owners}) > 1]
+    others = [d for d in job.groups if d not in ours]
+    on_x = [] if along else [job.rows.dimension(group)] if group else others
+    told = [*ours, *(d for d in others if d not in on_x)]
+    owners: dict[tuple[str, ...], int] = {}
+    for one in job.split(dimensions, MOST_SERIES):
         key = dict(zip(dimensions, one.key, strict=True))
-        owner = name_of([key[v] for v in varying]) if varying else ""
-        parts = [name if len(names) > 1 else "", key.get(job.groups or "", "")]
-        if along is not None:  # then each of the other things has a colour
-            owner, parts = name_of([owner, *parts]) if owner or any(parts) else "", [along.name(int(key["window_"]))]
-        places.append(_Place(name_of(parts) if any(parts) else owner or name, owner, one.frame[name].to_numpy()))
-    return places
+        below = [*([name] if among > 1 else []), *(key[d] for d in on_x)]
+        owner = [*(key[d] for d in told), *(below if along else [])]
+        colour = owners.setdefault(tuple(owner), len(owners))
+        if told == ours and ours and not (along and below):
+            colour = job.owners.index((key["run"], key["case"]))
+        if along is None:
+            yield _Place(_name(below or owner or [name]), _name(owner), colour, one.values(name))
+            continue
+        for number, values in by_window(one.elapsed_s, one.values(name), along.window_s):
+            yield _Place(along.name(number), _name(owner), colour, values)
 
 
-def _panel(job: Job, axes: Any, places: list[_Place], along: _Along | None) -> None:
-    names = along.names if along else list(dict.fromkeys(place.name for place in places))
-    owners = list(dict.fromkeys(place.owner for place in places))
-    if len(places) > MOST_BOXES * max(len(owners), 1):
-        raise PlotError(f"{len(names):,} boxes would stand side by side; at most {MOST_BOXES} are drawn")
-    stands_alone = names == owners
-    width = 0.6 / (1 if stands_alone else len(owners))
-    palette = colours(len(owners))
-    boxes = []
-    for place in places:
-        shift = 0.0 if stands_alone else (owners.index(place.owner) - (len(owners) - 1) / 2) * width * 1.15
-        found = box(place.values)
-        boxes.append(found)
-        _draw_box(axes, found, names.index(place.name) + shift, width=width, colour=palette[owners.index(place.owner)])
-        _reduced(job, axes, place, names.index(place.name) + shift, width=width)
-    _scale(axes, boxes)
-    axes.set_xticks(range(len(names)), names, **({"rotation": 30, "ha": "right"} if len(names) > STEEP else {}))
-    axes.set_xlim(-0.6, len(names) - 0.4)
-    axes.grid(axis="x", visible=False)
-    if len(owners) > 1 and not stands_alone:
-        for owner, colour in zip(owners, palette, strict=True):
-            axes.bar([0], [0], color=colour, label=owner, alpha=0.8)
-    _note_fliers(job, boxes)
+def _name(parts: Sequence[str]) -> str:
+    return shown(*parts) if parts else ""
 
 
-def _draw_box(axes: Any, found: Box, at: float, *, width: float, colour: Any) -> None:
-    stats = {
-        "med": found.median,
-        "q1": found.first,
-        "q3": found.third,
-        "whislo": found.low,
-        "whishi": found.high,
-        "fliers": found.fliers,
-    }
-    axes.bxp(
-        [stats],
-        positions=[at],
-        widths=[width],
-        patch_artist=True,
-        boxprops={"facecolor": (*colour, 0.6), "edgecolor": "0.25"},
-        medianprops={"color": "0.1", "linewidth": 1.8},
-        whiskerprops={"color": "0.25"},
-        capprops={"color": "0.25"},
-        flierprops={"marker": ".", "markersize": 3, "markerfacecolor": "0.45", "markeredgecolor": "none", "alpha": 0.6},
-    )
+class _Panel:
+    """One panel of boxes."""
+
+    def __init__(self, job: Job, axes: Any, places: Sequence[_Place], along: _Along | None) -> None:
+        self._job, self._axes, self._places, self._is_time = job, axes, places, along is not None
+        self._names = along.names if along else list(dict.fromkeys(place.name for place in places))
+        self._owners = list(dict.fromkeys(place.owner for place in places))
+        self._is_alone = self._names == self._owners  # then the name below tells what the colour would
+        if len(self._names) > MOST_BOXES or len(self._owners) > (MOST_BOXES if self._is_alone else MOST_OWNERS):
+            number = max(len(self._names), len(self._owners))
+            raise PlotError(f"{number:,} boxes would stand side by side; at most {MOST_BOXES} are drawn")
+        self._width = 0.6 if self._is_alone else 0.72 / len(self._owners)
+
+    def draw(self) -> list[Box]:
+        palette = colours(self._job.plot.palette, 1 + max(place.colour for place in self._places))
+        boxes = []
+        for place in self._places:
+            owner = self._owners.index(place.owner)
+            shift = 0.0 if self._is_alone else (owner - (len(self._owners) - 1) / 2) * self._width * 1.08
+            at = self._names.index(place.name) + shift
+            boxes.append(box(place.values))
+            self._box(boxes[-1], at, palette[place.colour])
+            self._reduced(place, at)
+        self._scale(boxes)
+        self._finish(palette)
+        return boxes
+
+    def _scale(self, boxes: Sequence[Box]) -> None:
+        low = min(min([found.low, *found.fliers]) for found in boxes)
+        high = max(max([found.high, *found.fliers]) for found in boxes)
+        scale_values(self._job, self._axes, "y", (low, median([found.median for found in boxes]), high))
+
+    def _box(self, found: Box, at: float, colour: Any) -> None:
+        style = self._job.style
+        stats = {"med": found.median, "q1": found.first, "q3": found.third, "whislo": found.low, "whishi": found.high}
+        thin = {"color": "0.25", "linewidth": style.line * 0.6}
+        mark = {"marker": ".", "markersize": style.marker * 0.85, "markerfacecolor": "0.45", "markeredgecolor": "none"}
+        self._axes.bxp(
+            [stats | {"fliers": found.fliers}],
+            positions=[at],
+            widths=[self._width],
+            patch_artist=True,
+            boxprops={"facecolor": (*colour, 0.6), "edgecolor": "0.25", "linewidth": style.line * 0.6},
+            medianprops={"color": "0.1", "linewidth": style.line * 1.2},
+            whiskerprops=thin,
+            capprops=thin,
+            flierprops=mark | {"alpha": 0.6},
+        )
+
+    def _reduced(self, place: _Place, at: float) -> None:
+        """The aggregation as a line across the box."""
+        how = self._job.plot.aggregation
+        if not how:
+            return
+        self._job.settings["aggregation"] = how
+        half, width = self._width / 2, self._job.style.line * 1.3
+        found = reduce(place.values, how)
+        self._axes.hlines(found, at - half, at + half, color="#b00020", linewidth=width, label=how, zorder=4)
+        self._job.settings["few"] = self._job.settings.get("few", 0) + (len(place.values) < rows_needed(how))
+
+    def _finish(self, palette: Sequence[Any]) -> None:
+        axes, style = self._axes, self._job.style
+        room = axes.figure.get_figwidth() * ROOM / len(self._names)
+        wide = max(width_in(f"{name} ", style.small) for name in self._names)
+        step = ceil(wide / room) if self._is_time else 1  # every time is as far from the next as any
+        turned = {"rotation": 30, "ha": "right"} if wide > room and not self._is_time else {}
+        axes.set_xticks(range(0, len(self._names), step), self._names[::step], **turned)
+        least = LEAST_ROOM if len(self._owners) == 1 else 1
+        middle, half = (len(self._names) - 1) / 2, max(len(self._names), least) / 2 + 0.1
+        axes.set_xlim(middle - half, middle + half)
+        axes.grid(axis="x", visible=False)
+        if len(self._owners) > 1 and not self._is_alone:
+            numbers = {place.owner: place.colour for place in self._places}
+            for owner, colour in ((owner, palette[numbers[owner]]) for owner in self._owners):
+                axes.scatter(
+                    [], [], s=style.small**2, marker="s", color=[(*colour, 0.6)], edgecolor="0.25", label=owner
+                )
 
 
-def _reduced(job: Job, axes: Any, place: _Place, at: float, *, width: float) -> None:
-    how = job.plot.aggregation
-    if not how:
-        return
-    label = None if job.settings.get("labelled") else how
-    job.settings |= {"aggregation": how, "labelled": True}
-    axes.hlines(reduce(place.values, how), at - width / 2, at + width / 2, color="#b00020", linewidth=2, label=label)
-
-
-def _scale(axes: Any, boxes: list[Box]) -> None:
-    lows = [min([found.low, *found.fliers]) for found in boxes]
-    highs = [max([found.high, *found.fliers]) for found in boxes]
-    medians = sorted(found.median for found in boxes)
-    if wants_log(min(lows), medians[len(medians) // 2], max(highs)):
-        log_axis(axes, "y")
-
-
-def _note_fliers(job: Job, boxes: list[Box]) -> None:
-    beyond, shown = sum(found.beyond for found in boxes), sum(len(found.fliers) for found in boxes)
-    if beyond > shown:
-        job.notes.append(f"{shown:,} of the {beyond:,} rows beyond are shown")
+def _note(job: Job, boxes: Sequence[Box]) -> None:
+    beyond, seen = sum(found.beyond for found in boxes), sum(len(found.fliers) for found in boxes)
+    if beyond > seen:
+        job.notes.append(f"{seen:,} of the {beyond:,} rows beyond are shown")
+    if few := job.settings.pop("few", 0):
+        how, needed = job.plot.aggregation, rows_needed(job.plot.aggregation)
+        job.warn(f"{how} of {few:,} of the {len(boxes):,} boxes is of fewer than {needed} rows")

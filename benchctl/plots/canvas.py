@@ -1,135 +1,191 @@
-"""What all pictures share: a style, panels, labels with units, a legend beside the data, and files that are always the
-same for the same input.
-"""
+"""What all pictures share: the job, panels, axes, titles and notes, and files that are the same for the same input."""
 
 from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-import matplotlib as mpl
 import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from benchctl.analysis.aggregate import wants_log
 from benchctl.config.model import Plot
+from benchctl.errors import PlotError
+from benchctl.plots.legend import add_legends
+from benchctl.plots.names import listed_gaps, missing_glyphs, natural, shown, wrapped
+from benchctl.plots.style import DASHES, STYLES, Look, Style, looks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from pandas import DataFrame
 
-WIDTH_IN, HEIGHT_IN, PANEL_IN = 8.0, 4.5, 3.2
-PALETTE = "colorblind"
-LONGEST_LABEL = 40
-DASHES: list[Any] = ["-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (3, 1, 1, 1, 1, 1))]
-_RC: dict[str, Any] = {
-    "svg.hashsalt": "benchctl",
-    "svg.fonttype": "path",
-    "pdf.fonttype": 42,
-    "text.parse_math": False,
-    "axes.titlesize": 12,
-    "axes.titleweight": "bold",
-    "figure.dpi": 100,
-    "figure.constrained_layout.w_pad": 0.12,
-    "figure.constrained_layout.h_pad": 0.08,
-    "grid.color": "0.88",
-    "font.family": ["DejaVu Sans"],
-}
+    from benchctl.analysis.rows import Rows, Series
+    from benchctl.plots.stages import Bound
+
+MOST_PANELS = 8
+MOST_PIXELS = 50_000_000  # 200 MB while it is drawn
 _METADATA: dict[str, dict[str, None]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
 @dataclass
 class Job:
-    """A plot to be made of some rows; `settings` collects what was chosen for it, `notes` what a reader must know."""
+    """A plot to be made of some rows.
+
+    owners: each run and case that the picture is of, in order, which has its colour by that. stages: when those were
+    that may be shown behind the data. zeros: by run, case and trial, when its time began, as seconds since 1970.
+    stamp: the timestamp on x, if there is one.
+    settings collects what was chosen, notes what the picture is of, cautions what nobody may miss who reads it.
+    """
 
     plot: Plot
-    data: DataFrame
-    groups: str | None = None  # a string column on x
+    rows: Rows
+    groups: tuple[str, ...] = ()
+    owners: Sequence[tuple[str, str]] = ()
+    stages: Sequence[Bound] = ()
+    zeros: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
+    stamp: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    cautions: list[str] = field(default_factory=list)
+
+    @property
+    def style(self) -> Style:
+        return STYLES[self.plot.style]
+
+    @property
+    def dpi(self) -> int:
+        return self.plot.dpi or self.style.dpi
 
     def label(self, column: str) -> str:
         """A column with its unit: `latency (ms)`."""
-        unit = self.data.attrs.get("units", {}).get(column)
-        return f"{column} ({unit})" if unit else column
+        unit = self.rows.units.get(column)
+        return shown(f"{column} ({unit})" if unit else column)
 
-    def varying(self, dimensions: Sequence[str]) -> list[str]:
-        """Those of some columns that hold more than one value."""
-        return [name for name in dimensions if self.data[name].nunique() > 1]
+    def by_unit(self, names: Sequence[str]) -> list[list[str]]:
+        """Columns that can share an axis: those of one unit."""
+        found: dict[str | None, list[str]] = {}
+        for name in names:
+            found.setdefault(self.rows.units.get(name), []).append(name)
+        return list(found.values())
+
+    def unit_label(self, names: Sequence[str]) -> str:
+        """What stands beside the axis that some columns share."""
+        return self.label(names[0]) if len(names) == 1 else shown(self.rows.units.get(names[0]) or "value")
+
+    def split(self, dimensions: Sequence[str], most: int) -> list[Series]:
+        """The rows by what they have in some columns: runs, cases, trials and hosts in their order, others by name."""
+        found = self.rows.split(dimensions, most)
+        order = [list(dict.fromkeys(one.key[at] for one in found)) for at in range(len(dimensions))]
+        for at, name in enumerate(dimensions):
+            if name in self.groups and name not in ("run", "case", "host"):
+                order[at].sort(key=natural)
+        return sorted(found, key=lambda one: [names.index(part) for names, part in zip(order, one.key, strict=True)])
+
+    def told_apart(self, keys: Sequence[Mapping[str, str]]) -> list[tuple[str, Look]]:
+        """A name and a look for each of some series, which are told by dimension what they are.
+
+        Run and case give the colour, or the first other dimension where there is one of them; the rest gives the dash.
+        """
+        ours = [name for at, name in enumerate(("run", "case")) if len({owner[at] for owner in self.owners}) > 1]
+        others = [name for name in keys[0] if name not in ("run", "case") and len({key[name] for key in keys}) > 1]
+        by_colour, by_dash = (ours, others) if ours else (others[:1], others[1:])
+        by_dash = self._tellable(by_dash, keys)
+        colours = self.owners if ours else list(dict.fromkeys(_parts(key, by_colour) for key in keys))
+        numbers = [colours.index(_parts(key, ("run", "case") if ours else by_colour)) for key in keys]
+        dashes = [_parts(key, by_dash) for key in keys]
+        names = [_parts(key, (*by_colour, *by_dash)) for key in keys]
+        found = looks(list(zip(numbers, dashes, strict=True)), self.plot.palette)
+        return [(shown(*parts) if parts else "", look) for parts, look in zip(names, found, strict=True)]
+
+    def _tellable(self, dimensions: Sequence[str], keys: Sequence[Mapping[str, str]]) -> list[str]:
+        """Those of some dimensions that there are dashes enough for; the one with the most names is left out first."""
+        left = list(dimensions)
+        while len({_parts(key, left) for key in keys}) > len(DASHES):
+            left.remove(max(left, key=lambda name: len({key[name] for key in keys})))
+        if out := [name.removeprefix("file.") for name in dimensions if name not in left]:
+            self.warn(f"lines of one look differ in {' and '.join(out)}")
+        return left
+
+    def warn(self, text: str) -> None:
+        """A caution, which panels may share."""
+        if text not in self.cautions:
+            self.cautions.append(text)
 
 
-@contextmanager
-def styled() -> Iterator[None]:
-    """Everything about a figure, its saving too, is to be done in here."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # such as glyphs that the font has not; a picture is drawn all the same
-        settings: Any = {**sns.axes_style("whitegrid"), **sns.plotting_context("notebook", 0.9), **_RC}
-        with mpl.rc_context(settings):
-            yield
+def _parts(key: Mapping[str, str], dimensions: Sequence[str]) -> tuple[str, ...]:
+    return tuple(key[name] for name in dimensions)
 
 
-def panels(number: int, *, shares_x: bool = True) -> tuple[Figure, list[Axes]]:
-    """A figure with so many panels one below the other."""
-    figure = Figure(figsize=(WIDTH_IN, HEIGHT_IN + PANEL_IN * (number - 1)), layout="constrained")
+def panels(job: Job, number: int, *, shares_x: bool = True) -> tuple[Figure, list[Axes]]:
+    """A figure with so many panels one below the other. Raises PlotError when that makes no picture."""
+    if number > MOST_PANELS:
+        raise PlotError(
+            f"{number} panels would stand one below the other; at most {MOST_PANELS} are drawn: name fewer y's"
+        )
+    style = job.style
+    width = job.plot.width_in or style.width_in
+    height = job.plot.height_in or style.height_in * width**0.5 / style.width_in**0.5 + style.panel_in * (number - 1)
+    if job.plot.format == "png" and width * height * job.dpi**2 > MOST_PIXELS:
+        raise PlotError(
+            f"{width:g} by {height:g} inches of {job.dpi} dpi make more than {MOST_PIXELS // 10**6} million pixels; "
+            "give a smaller dpi, width or height"
+        )
+    figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots(number, 1, sharex=shares_x, squeeze=False)[:, 0]
     return figure, list(axes)
+
+
+def scale_values(job: Job, axes: Axes, which: Literal["x", "y"], values: tuple[float, float, float]) -> None:
+    """Make the axis of values logarithmic where that is wanted, or fits them: the smallest, the median, the largest."""
+    low, median, high = values
+    is_log = job.plot.scale == "log" or (job.plot.scale == "auto" and wants_log(low, median, high))
+    if is_log and low <= 0:
+        job.warn("not on a log scale, as there are values of 0 or below")
+        is_log = False
+    if is_log:
+        log_axis(axes, which)
 
 
 def log_axis(axes: Axes, which: Literal["x", "y"]) -> None:
     """A log scale with plain numbers at 1, 2 and 5 and their tenfolds."""
     axes.set(**{f"{which}scale": "log"})
     axis = axes.xaxis if which == "x" else axes.yaxis
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+    low, high = axes.get_xlim() if which == "x" else axes.get_ylim()
+    subs = (1.0, 2.0, 5.0) if high / low < 1e3 else (1.0,)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=9))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 
 
-def colours(number: int) -> list[Any]:
-    """A fixed colour for each of some things; after ten they come again, with another dash."""
-    return [sns.color_palette(PALETTE)[i % 10] for i in range(number)]
-
-
-def looks(keys: Sequence[Sequence[str]]) -> list[tuple[Any, Any]]:
-    """Colour and dash of each of some series: its first part gives the colour, all others together the dash."""
-    first = list(dict.fromkeys(key[0] if key else "" for key in keys))
-    rest = list(dict.fromkeys(tuple(key[1:]) for key in keys))
-    palette = colours(len(first))
-    found = []
-    for key in keys:
-        at = first.index(key[0] if key else "")
-        found.append((palette[at], DASHES[(rest.index(tuple(key[1:])) + at // 10) % len(DASHES)]))
-    return found
-
-
-def finish(job: Job, figure: Figure, axes: Sequence[Axes], *, title: str = "") -> None:
-    """The title above, the notes below, and on the right of the data the legend, where there is one."""
-    figure.suptitle(job.plot.title or job.plot.name, fontweight="bold")
-    if title:
-        axes[0].set_title(title, fontsize="small", fontweight="normal", color="0.35")
-    if job.notes:
-        figure.supxlabel("; ".join(job.notes), fontsize="x-small", color="0.35", x=0.01, ha="left")
+def finish(job: Job, figure: Figure, axes: Sequence[Axes]) -> None:
+    """The title above, the notes below, and beside or above the data the legends."""
+    style, width = job.style, figure.get_figwidth()
     for each in axes:
-        handles, labels = each.get_legend_handles_labels()
-        if legend := each.get_legend():
-            legend.remove()
-        if len(labels) > (0 if job.settings.get("labelled") else 1):
-            each.legend(handles, labels, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, fontsize="small")
         sns.despine(ax=each, left=True)
+    if title := job.plot.title or ("" if style.is_printed else job.plot.name):
+        figure.suptitle(wrapped(shown(title, longest=200), width, style.title), fontweight="bold")
+    add_legends(figure, axes, style, grows=job.plot.height_in is None)
+    if gaps := missing_glyphs(figure):
+        job.warn(f"the font has no {listed_gaps(gaps)}, drawn as boxes")
+    notes = "; ".join(job.cautions if style.is_printed else [*job.notes, *job.cautions])
+    if notes:
+        text = wrapped(notes, width, style.small * 0.9, most=6)
+        figure.supxlabel(text, fontsize=style.small * 0.9, color="0.35", x=0.01, ha="left")
 
 
-def name_of(parts: Sequence[str]) -> str:
-    """A series in a legend. A name that begins with _ would be left out of one."""
-    text = ", ".join(part for part in parts if part) or "(empty)"
-    text = text if len(text) <= LONGEST_LABEL else text[: LONGEST_LABEL - 3] + "..."
-    return f"\u200b{text}" if text.startswith("_") else text
-
-
-def image(figure: Figure, plot: Plot) -> bytes:
-    """The picture as a file, without the moment it was made at."""
+def image(figure: Figure, job: Job) -> bytes:
+    """The picture as a file, without the moment it was made at. Raises PlotError where its texts leave no room."""
     file = io.BytesIO()
-    figure.savefig(file, format=plot.format, dpi=plot.dpi, metadata=_METADATA[plot.format])
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        figure.savefig(file, format=job.plot.format, dpi=job.dpi, metadata=_METADATA[job.plot.format])
+    if any("collapsed to zero" in str(warning.message) for warning in told):
+        width, height = figure.get_size_inches()
+        raise PlotError(
+            f"{width:.3g} by {height:.3g} inches leave no room beside the texts; "
+            "give more width or height, style: paper or shorter names"
+        )
     return file.getvalue()

@@ -8,34 +8,41 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from benchctl.analysis.aggregate import curve, split, wants_log
+from benchctl.analysis.aggregate import curve
 from benchctl.errors import PlotError
-from benchctl.plots.canvas import Job, finish, log_axis, looks, name_of, panels
+from benchctl.plots.canvas import Job, finish, panels, scale_values
+
+MOST_LINES = 20
+STEPS = 500  # so few rows are a step each
 
 
 def draw(job: Job) -> Figure:
     """A panel for each column, a line for each run, case and group."""
-    if job.data.empty:
+    if not job.rows.count:
         raise PlotError("there are no rows to draw")
-    names = job.plot.y or tuple(name for name in job.plot.x if name != job.groups)
-    figure, axes = panels(len(names), shares_x=job.plot.type == "percentiles")
-    dimensions = ["run", "case", *([job.groups] if job.groups else [])]
-    series = split(job.data, dimensions, most=20)
-    varying = [dimensions.index(name) for name in job.varying(dimensions)]
-    keys = [[one.key[at] for at in varying] for one in series]
+    names = job.plot.y or tuple(name for name in job.plot.x if name not in job.groups)
+    figure, axes = panels(job, len(names), shares_x=job.plot.type == "percentiles")
+    dimensions = list(dict.fromkeys(["run", "case", *job.groups]))
+    series = job.split(dimensions, most=MOST_LINES)
+    known = job.told_apart([dict(zip(dimensions, one.key, strict=True)) for one in series])
     for name, each in zip(names, axes, strict=True):
-        for one, key, (colour, dash) in zip(series, keys, looks(keys), strict=True):
-            style = {"color": colour, "linestyle": dash, "linewidth": 1.5, "label": name_of(key) if key else None}
-            _line(job, each, one.frame[name].to_numpy(), style)
+        for one, (label, look) in zip(series, known, strict=True):
+            style = {"color": look.colour, "linestyle": look.dash, "label": label or None}
+            _line(job, each, one.values(name), style)
         _axes(job, each, name)
     if job.plot.type == "percentiles":
-        _percentile_axis(axes[-1], max(len(one.frame) for one in series))
-    job.notes.append(f"{len(job.data):,} rows")
+        _percentile_axis(axes[-1], max(one.count for one in series), job.style.width_in)
+    job.notes.append(f"{job.rows.count:,} rows")
     finish(job, figure, axes)
     return figure
 
 
 def _line(job: Job, axes: Any, values: Any, style: dict[str, Any]) -> None:
+    if job.plot.type == "ecdf" and len(values) <= STEPS:  # a share holds until the next row
+        ordered = np.sort(np.asarray(values, dtype=np.float64))
+        shares = np.arange(len(values) + 1) / len(values) * 100
+        axes.step(np.concatenate([ordered[:1], ordered]), shares, where="post", **style)
+        return
     found = curve(values)
     if job.plot.type == "ecdf":
         axes.plot(found.values, found.shares * 100, **style)
@@ -45,19 +52,19 @@ def _line(job: Job, axes: Any, values: Any, style: dict[str, Any]) -> None:
 
 
 def _axes(job: Job, axes: Any, name: str) -> None:
-    values = job.data[name]
-    is_log = wants_log(float(values.min()), float(values.median()), float(values.max()))
     which: Any = "x" if job.plot.type == "ecdf" else "y"
-    if is_log:
-        log_axis(axes, which)
+    scale_values(job, axes, which, job.rows.ends(name))
     axes.set(**{f"{which}label": job.label(name)})
     if job.plot.type == "ecdf":
         axes.set_ylabel("share of rows (%)")
+        axes.set_ylim(-2, 102)
 
 
-def _percentile_axis(axes: Any, rows: int) -> None:
+def _percentile_axis(axes: Any, rows: int, width_in: float) -> None:
     """Each nine more takes as much room as the one before."""
-    shown = [1.0, 2.0, *(10.0**nines for nines in range(1, 1 + int(np.log10(max(rows, 10)))))]
+    nines = int(np.log10(max(rows, 10)))
+    step = 2 if nines * 0.5 > width_in else 1  # a percentile of some letters needs about half an inch
+    shown = [1.0, 2.0, *(10.0**n for n in range(1, 1 + nines, step))]
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(FixedLocator(shown))
     axes.xaxis.set_minor_locator(NullLocator())

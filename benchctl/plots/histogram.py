@@ -11,11 +11,14 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from benchctl.analysis.aggregate import Bins, counted, fitting_bins, reduce, split
+from benchctl.analysis.aggregate import Bins, counted, fitting_bins, reduce
 from benchctl.errors import PlotError
-from benchctl.plots.canvas import Job, finish, log_axis, looks, name_of, panels
+from benchctl.plots.canvas import Job, finish, log_axis, panels
+from benchctl.plots.few import few_rows
+from benchctl.plots.style import Look
 
 MOST_FILLED = 2
+MOST_SERIES = 10
 
 
 @dataclass(frozen=True)
@@ -24,85 +27,100 @@ class _Shown:
 
     label: str
     values: Any
-    colour: Any
-    dash: Any
+    look: Look
 
 
 def draw(job: Job) -> Figure:
     """A panel for each column: their values share no axis."""
-    if job.data.empty:
+    if not job.rows.count:
         raise PlotError("there are no rows to draw")
-    names = job.plot.y or tuple(name for name in job.plot.x if name != job.groups)
-    figure, axes = panels(len(names), shares_x=False)
-    dimensions = ["run", "case", *([job.groups] if job.groups else [])]
-    series = split(job.data, dimensions, most=10)
-    varying = [dimensions.index(name) for name in job.varying(dimensions)]
-    keys = [[one.key[i] for i in varying] for one in series]
+    names = job.plot.y or tuple(name for name in job.plot.x if name not in job.groups)
+    figure, axes = panels(job, len(names), shares_x=False)
+    dimensions = list(dict.fromkeys(["run", "case", *job.groups]))
+    series = job.split(dimensions, most=MOST_SERIES)
+    known = job.told_apart([dict(zip(dimensions, one.key, strict=True)) for one in series])
+    job.notes.append(f"{job.rows.count:,} rows")
     for name, each in zip(names, axes, strict=True):
-        shown = [
-            _Shown(name_of(key) if key else "", one.frame[name].to_numpy(), *look)
-            for one, key, look in zip(series, keys, looks(keys), strict=True)
-        ]
+        shown = [_Shown(label, one.values(name), look) for one, (label, look) in zip(series, known, strict=True)]
         _panel(job, each, name, shown)
-    job.notes.insert(0, f"{len(job.data):,} rows")
+    if job.plot.aggregation and len(series) > 1:
+        job.notes.append(f"dotted: {job.plot.aggregation}")
     finish(job, figure, axes)
     return figure
 
 
 def _panel(job: Job, axes: Any, name: str, shown: list[_Shown]) -> None:
-    bins = fitting_bins([one.values for one in shown])
-    is_one = len(shown) == 1
-    above = 0
+    bins = _bins(job, shown)
+    is_one, above = len(shown) == 1, 0
     if bins.is_log:
         log_axis(axes, "x")
     for one in shown:
         counts, more = counted(one.values, bins)
         above += more
-        _bars(axes, bins, counts if is_one else counts / len(one.values) * 100, one=one, among=len(shown))
+        label = _label(job, axes, name, one, is_one=is_one)
+        _bars(axes, bins, counts if is_one else counts / len(one.values) * 100, one=one, label=label, among=len(shown))
+    if bins.is_log:
+        axes.set_xlim(bins.edges[0], bins.edges[-1])
+        log_axis(axes, "x")
     axes.set(xlabel=job.label(name), ylabel="rows" if is_one else "share of rows (%)")
+    axes.grid(axis="x", visible=False)
     if is_one:
-        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     job.settings.setdefault("bins", {})[name] = {"edges": [float(edge) for edge in bins.edges], "log": bins.is_log}
     if above:
         largest = max(float(one.values.max()) for one in shown)
-        job.notes.append(f"{above:,} of them above {bins.edges[-1]:.4g}, up to {largest:.4g}, not shown")
-    _reduced(job, axes, name, shown)
+        job.warn(f"{above:,} rows above {bins.edges[-1]:.4g}, up to {largest:.4g}, not shown")
 
 
-def _bars(axes: Any, bins: Bins, weights: Any, *, one: _Shown, among: int) -> None:
+def _bins(job: Job, shown: list[_Shown]) -> Bins:
+    bins = fitting_bins([one.values for one in shown])
+    if job.plot.scale == "auto" or bins.is_log == (job.plot.scale == "log"):
+        return bins
+    low = min(float(one.values.min()) for one in shown)
+    high = max(float(one.values.max()) for one in shown)
+    number = len(bins.edges)
+    if job.plot.scale == "linear":
+        return Bins(np.linspace(low, high, number), is_log=False)
+    if low <= 0 or low == high:
+        job.warn("not on a log scale, as there are values of 0 or below, or only one")
+        return bins
+    return Bins(np.geomspace(low, high, number), is_log=True)
+
+
+def _label(job: Job, axes: Any, name: str, one: _Shown, *, is_one: bool) -> str | None:
+    """What the series is called in the legend, with the value of the aggregation, which is drawn as a line."""
+    how = job.plot.aggregation
+    if not how:
+        return one.label or None
+    job.settings["aggregation"] = how
+    found = reduce(one.values, how)
+    text = " ".join(filter(None, (how, f"{found:.4g}", job.rows.units.get(name), few_rows(how, len(one.values)))))
+    job.settings.setdefault("values", []).append({"column": name, "of": one.label, how: found})
+    line = {"linestyle": (0, (1.5, 1.5)), "linewidth": job.style.line, "zorder": 4}
+    axes.axvline(found, color="0.15" if is_one else one.look.colour, label=text if is_one else None, **line)
+    return None if is_one else f"{one.label} ({text})"
+
+
+def _bars(axes: Any, bins: Bins, weights: Any, *, one: _Shown, label: str | None, among: int) -> None:
     """Bars for a series alone, outlines for several; more than two of them would hide each other when filled."""
     edges = list(bins.edges)
     middles = [(low * high) ** 0.5 if bins.is_log else (low + high) / 2 for low, high in pairwise(edges)]
+    width = sns.plotting_context()["lines.linewidth"]
     sns.histplot(
         x=middles,
         weights=weights,
         bins=_as_seaborn_has_them(bins),
         ax=axes,
-        color=one.colour,
-        label=one.label or None,
+        color=one.look.colour,
+        label=label,
         element="bars" if among == 1 else "step",
         fill=among <= MOST_FILLED,
         alpha=0.75 if among == 1 else 0.25 if among <= MOST_FILLED else 1,
-        linewidth=0.4 if among == 1 else 1.4,
-        **({} if among == 1 else {"linestyle": one.dash}),
+        linewidth=width * 0.3 if among == 1 else width,
+        **({} if among == 1 else {"linestyle": one.look.dash}),
     )
 
 
 def _as_seaborn_has_them(bins: Bins) -> list[float]:
     """On a log axis seaborn takes edges as their logarithms."""
     return [float(edge) for edge in (np.log10(bins.edges) if bins.is_log else bins.edges)]
-
-
-def _reduced(job: Job, axes: Any, name: str, shown: list[_Shown]) -> None:
-    """The value of the aggregation as a line, with its number."""
-    how = job.plot.aggregation
-    if not how:
-        return
-    job.settings |= {"aggregation": how, "labelled": True}
-    unit = job.data.attrs.get("units", {}).get(name)
-    for one in shown:
-        found = reduce(one.values, how)
-        text = " ".join(filter(None, (how, f"{found:.4g}", unit))) + (f", {one.label}" if one.label else "")
-        colour = "0.15" if len(shown) == 1 else one.colour
-        axes.axvline(found, color=colour, linestyle=(0, (2, 2)), linewidth=1.2, label=text)
-        job.settings.setdefault("values", []).append({"column": name, "of": one.label, how: found})

@@ -9,69 +9,74 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from benchctl.analysis.frames import Source, read, sources
+from benchctl.analysis.columns import Columns
+from benchctl.analysis.frames import OURS, Source, sources
+from benchctl.analysis.rows import Rows
 from benchctl.config.model import Plot, slug
-from benchctl.errors import BenchctlError, PlotError, UsageError
+from benchctl.errors import BenchctlError, PlotError
 from benchctl.plots import boxplot, curves, histogram, time_series
-from benchctl.plots.canvas import Job, image, styled
+from benchctl.plots.canvas import Job, image
+from benchctl.plots.placing import Target
+from benchctl.plots.stages import bounds
+from benchctl.plots.style import styled
+from benchctl.runs.files import Folder
 from benchctl.runs.record import PlotRecord, RunRecord, TrialRecord
-from benchctl.runs.store import Folder
-from benchctl.template import did_you_mean, fill
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
+from benchctl.template import fill
 
 
-def of_trial(plots: Sequence[Plot], run: RunRecord, trial: TrialRecord) -> Iterator[PlotRecord]:
-    """Make the plots of a trial in its own directory, each told as soon as it is there.
+def of_run(plots: Sequence[Plot], run: RunRecord) -> Iterator[PlotRecord]:
+    """Make the plots of a run in its own directory, each told as soon as it is there.
 
-    Those of stages that the run left out are left out too.
+    Of several trials those that count are in one picture each; a plot may be of every trial instead, see
+    `Plot.is_per_trial`. Those of stages that the run left out are left out too.
     """
-    there = {output.name for output in trial.outputs}
-    wanted = [plot for plot in plots if plot.source in there]
-    making = _Making(wanted)
-    folder = Folder(run.path / trial.directory)
+    of_each = [plot for plot in plots if plot.is_per_trial or run.is_single]
+    for trial in run.counting:
+        yield from _of_trial(of_each, run, trial)
+    wanted = [plot for plot in plots if plot not in of_each and _is_there(plot, run.trials)]
+    making, folder = _Making(wanted), Folder(run.path)
     for plot in wanted:
-        yield making.one(plot, partial(sources, run, plot.source, trial), folder, _names(run, trial))
+        yield making.one(plot, partial(sources, run, plot.source), folder, _names(run))
 
 
-def draw(
-    plots: Sequence[Plot], names: Sequence[str], runs: Sequence[RunRecord], directory: Path | None
-) -> Iterator[PlotRecord]:
-    """Make some plots by name, or all: of one run in its trials' own directories, of several in one picture each.
+def _of_trial(plots: Sequence[Plot], run: RunRecord, trial: TrialRecord) -> Iterator[PlotRecord]:
+    wanted = [plot for plot in plots if _is_there(plot, [trial])]
+    making, folder = _Making(wanted), Folder(run.path / trial.directory)
+    for plot in wanted:
+        made = making.one(plot, partial(sources, run, plot.source, trial), folder, _names(run, trial))
+        yield made if run.is_single else _as_of(trial, made)
 
-    Paths are as they can be opened from here. Raises UsageError for a name that there is not.
+
+def _is_there(plot: Plot, trials: Sequence[TrialRecord]) -> bool:
+    return any(plot.source == output.name for trial in trials for output in trial.outputs)
+
+
+def _as_of(trial: TrialRecord, made: PlotRecord) -> PlotRecord:
+    path = str(PurePosixPath(trial.directory, made.path)) if made.path else None
+    return replace(made, trial=trial.directory, path=path)
+
+
+def draw(plots: Sequence[Plot], runs: Sequence[RunRecord], target: Target) -> Iterator[PlotRecord]:
+    """Make some plots: of one run where `run` puts them, of several in one picture each, or where the target says.
+
+    Paths are as they can be opened from here.
     """
-    wanted = _chosen(plots, names)
-    if len(runs) > 1 or directory:
-        yield from _overlaid(wanted, runs, directory or runs[0].path / "plots", is_named=directory is None)
+    if len(runs) > 1 or target.directory:
+        yield from _overlaid(plots, runs, target)
         return
-    for trial in runs[0].trials:
-        folder = runs[0].path / trial.directory
-        for plot in of_trial(wanted, runs[0], trial):
-            yield replace(plot, path=str(folder / plot.path)) if plot.path else plot
+    (run,) = runs
+    for plot in of_run(plots, run):
+        yield replace(plot, path=str(run.path / plot.path)) if plot.path else plot
 
 
-def _chosen(plots: Sequence[Plot], names: Sequence[str]) -> list[Plot]:
-    there = {plot.name: plot for plot in plots}
-    if not there:
-        raise UsageError("the config has no plots; add some under plots:, and name the file with --config")
-    for name in names:
-        if name not in there:
-            hint = did_you_mean(name, there)
-            raise UsageError(f"no plot is called {name!r}. Plots: {', '.join(there)}.{hint}".removesuffix("."))
-    return [plot for plot in plots if not names or plot.name in names]
-
-
-def _overlaid(
-    plots: Sequence[Plot], runs: Sequence[RunRecord], directory: Path, *, is_named: bool
-) -> Iterator[PlotRecord]:
-    """is_named: whether the files are to have the runs in their names, so that they stand beside a run's own."""
-    making, among = _Making(plots), "".join(f".{run.id}" for run in runs) if is_named else ""
+def _overlaid(plots: Sequence[Plot], runs: Sequence[RunRecord], target: Target) -> Iterator[PlotRecord]:
+    """Beside a run's own pictures those of several have the runs in their names."""
+    directory, making = target.directory or runs[0].path / "plots", _Making(plots)
+    among = "" if target.directory else "".join(f".{run.id}" for run in runs)
     for plot in plots:
-        plain = replace(plot, export_path=f"{slug(plot.name)}{among}.{plot.format}")
+        plain = replace(plot, export_path=target.name or f"{slug(plot.name)}{among}.{plot.format}")
         made = making.one(plain, partial(_sources_of, runs, plot.source), Folder(directory), {})
         yield replace(made, path=str(directory / made.path)) if made.path else made
 
@@ -86,8 +91,8 @@ class _Making:
     def __init__(self, plots: Sequence[Plot]) -> None:
         self._columns: dict[str, set[str]] = {}
         for plot in plots:
-            self._columns.setdefault(plot.source, set()).update(plot.x, plot.y)
-        self._read: dict[str, tuple[list[Source], DataFrame]] = {}
+            self._columns.setdefault(plot.source, set()).update(plot.x, plot.y, plot.group_by)
+        self._read: dict[str, tuple[list[Source], list[Columns]]] = {}
 
     def one(self, plot: Plot, find: Callable[[], list[Source]], folder: Folder, names: Mapping[str, str]) -> PlotRecord:
         """The plot, or why it could not be made: whatever it is, a run must not fail of it."""
@@ -104,11 +109,11 @@ class _Making:
     def _make(self, plot: Plot, find: Callable[[], list[Source]], folder: Folder, names: Mapping[str, str]) -> str:
         if plot.source not in self._read:
             found = find()
-            self._read[plot.source] = found, read(found, sorted(self._columns[plot.source]))
-        found, data = self._read[plot.source]
-        job = _job(plot, found, data)
-        with styled():
-            picture = image(_draw(job, found), plot)
+            self._read[plot.source] = found, [each.reading.columns(self._columns[plot.source]) for each in found]
+        found, columns = self._read[plot.source]
+        job = _job(plot, found, columns)
+        with styled(job.style):
+            picture = image(_draw(job, found), job)
         kept_as = fill(plot.kept_as, names)
         kept_as = kept_as if PurePosixPath(kept_as).suffix else f"{kept_as}.{plot.format}"
         about = _sidecar(job, found)
@@ -119,13 +124,43 @@ class _Making:
         return kept_as
 
 
-def _job(plot: Plot, found: Sequence[Source], data: DataFrame) -> Job:
-    types = {column.name: column.type for column in found[0].schema.columns}
-    for name in (*plot.x, *plot.y):
-        if name not in data:
-            raise PlotError(f"{found[0].run.id}: output {plot.source!r} was kept without a column {name!r}")
-    groups = next((name for name in plot.x if types[name] == "string"), None)
-    return Job(plot, data, groups)
+def _job(plot: Plot, found: Sequence[Source], columns: Sequence[Columns]) -> Job:
+    types = _types(found)
+    wanted = (*plot.x, *plot.y, *(name for name in plot.group_by if name not in OURS))
+    for source in found:
+        for name in wanted:
+            if name not in (column.name for column in source.schema.columns):
+                raise PlotError(f"{source.run.id}: output {plot.source!r} was kept without a column {name!r}")
+    stamps = [name for name, kind in types.items() if kind == "timestamp" and name in wanted]
+    rows = Rows(found, columns, stamps[0] if stamps else None)
+    groups = [rows.dimension(name) for name in (*plot.x, *plot.group_by) if types.get(name, "string") == "string"]
+    names = dict(zip(dict.fromkeys(source.run.uid for source in found), rows.runs, strict=True))
+    trials = {source.trial.directory: source.trial for source in found}
+    is_one_run = len(names) == 1
+    return Job(
+        plot,
+        rows,
+        tuple(dict.fromkeys(groups)),
+        owners=_owners(found, names),
+        stages=bounds(list(trials.values())) if is_one_run else (),
+        zeros={
+            (names[s.run.uid], s.trial.case or "", str(s.trial.trial)): began.timestamp()
+            for s in found
+            if (began := s.trial.started or s.run.started)
+        },
+        cautions=list(rows.notes),
+        stamp=next((name for name in plot.x if types[name] == "timestamp"), ""),
+    )
+
+
+def _owners(found: Sequence[Source], names: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Every run and case, also those that kept no rows: a run has one colour in all pictures of the same runs."""
+    runs = {source.run.uid: source.run for source in found}
+    return list(dict.fromkeys((names[uid], trial.case or "") for uid, run in runs.items() for trial in run.trials))
+
+
+def _types(found: Sequence[Source]) -> dict[str, str]:
+    return {column.name: column.type for column in found[0].schema.columns}
 
 
 def _draw(job: Job, found: Sequence[Source]) -> Any:
@@ -135,8 +170,8 @@ def _draw(job: Job, found: Sequence[Source]) -> Any:
         return histogram.draw(job)
     if job.plot.type in ("ecdf", "percentiles"):
         return curves.draw(job)
-    types = {column.name: column.type for column in found[0].schema.columns}
-    return boxplot.draw(job, next((name for name in job.plot.x if types[name] == "timestamp"), None))
+    types = _types(found)
+    return boxplot.draw(job, next((name for name in job.plot.x if types[name] == "string"), None))
 
 
 def _sidecar(job: Job, found: Sequence[Source]) -> str:
@@ -155,9 +190,8 @@ def _sidecar(job: Job, found: Sequence[Source]) -> str:
         }
         for source in found
     ]
-    settings = {name: value for name, value in job.settings.items() if name != "labelled"}
     document = {"schema": "benchctl/plot@1", "plot": plot, "runs": list(runs.values()), "files": files}
-    return json.dumps(document | {"settings": settings, "notes": job.notes}, indent=2) + "\n"
+    return json.dumps(document | {"settings": job.settings, "notes": [*job.notes, *job.cautions]}, indent=2) + "\n"
 
 
 def _write(folder: Folder, name: str, picture: bytes, about: str) -> None:
@@ -169,9 +203,12 @@ def _write(folder: Folder, name: str, picture: bytes, about: str) -> None:
         raise PlotError(f"{folder.path / name} can't be written: {error.strerror}") from error
 
 
-def _names(run: RunRecord, trial: TrialRecord) -> dict[str, str]:
+def _names(run: RunRecord, trial: TrialRecord | None = None) -> dict[str, str]:
     """What the names in an export_path stand for."""
-    names = {"run.id": run.id, "run.dir": str(run.path.resolve()), "case": trial.case or "", "trial": str(trial.trial)}
+    names = {"run.id": run.id, "run.dir": str(run.path.resolve())}
+    if trial:
+        names |= {f"params.{name}": str(value) for name, value in trial.params.items()}
+        names |= {"case": trial.case or "", "trial": str(trial.trial)}
     for alias, host in run.hosts.items():
         prefix = f"hosts.{alias}"
         names[prefix] = host.address or host.ip or "127.0.0.1"

@@ -10,7 +10,7 @@ from pathlib import Path
 from benchctl.config.peek import output_dir_in
 from benchctl.reports.text import clean, duration, pairs
 from benchctl.runs.record import Failure, shortened
-from benchctl.runs.store import results_root
+from benchctl.runs.root import results_root
 
 REASONS_SHOWN = 5
 
@@ -19,6 +19,7 @@ def failure_text(error: Failure, *, run_id: str = "", kept: Path | str = "") -> 
     """What failed where, its command, its last lines, a cure, and where all of it is kept."""
     lines = [clean(line) for line in error.message.split("\n")] or [clean(error.code)]
     details = [
+        ("trial", clean(error.trial or "")),
         ("command", _block(shortened(error.command or ""))),
         ("stderr", "\n".join(clean(line) for line in error.stderr)),
         ("others", clean(", ".join(f"{status} on {host}" for host, status in error.others.items()))),
@@ -28,7 +29,7 @@ def failure_text(error: Failure, *, run_id: str = "", kept: Path | str = "") -> 
     return "\n".join([*lines, *pairs(details)])
 
 
-def ending_text(
+def ending_text(  # noqa: PLR0913 - all that is known at the end
     run_id: str,
     status: str,
     *,
@@ -36,15 +37,18 @@ def ending_text(
     error: Failure | None,
     kept: Path | str,
     reasons: Sequence[str] = (),
+    trials: str = "",
+    may_resume: bool = False,
 ) -> str:
     """The end of a run: one line for how it went, then why, when something went wrong.
 
-    reasons: why it is incomplete.
+    reasons: why it is incomplete. trials: how several of them went. may_resume: some of them are still to come.
     """
     after = f" after {duration(duration_s)}" if duration_s is not None else ""
-    head = f"{clean(run_id)} {clean(status)}{after}".strip()
+    head = f"{clean(run_id)} {clean(status)}{after}{f' ({trials})' if trials else ''}".strip()
     if error:
-        return f"{head}\n\n{failure_text(error, run_id=run_id, kept=kept)}"
+        go_on = f"\n    next  benchctl resume {_word(selector(run_id, kept))}" if may_resume else ""
+        return f"{head}\n\n{failure_text(error, run_id=run_id, kept=kept)}{go_on}"
     show = show_command(run_id, kept)
     details = [("because", "\n".join(_first_of(reasons, show))), ("kept", clean(kept)), ("next", show)]
     return "\n".join([head, *pairs(details)])
@@ -71,7 +75,7 @@ def _kept(error: Failure, run_id: str, kept: Path | str) -> str:
     if not str(kept):
         return ""
     found_by = selector(run_id, kept)
-    return f"{clean(kept)} ({logs_command(found_by, error.stage)})" if found_by else clean(kept)
+    return f"{clean(kept)} ({logs_command(found_by, error.stage, error.trial)})" if found_by else clean(kept)
 
 
 def selector(run_id: str, kept: Path | str) -> str:
@@ -88,9 +92,10 @@ def selector(run_id: str, kept: Path | str) -> str:
     return path if "/" in path else f"./{path}"
 
 
-def logs_command(found_by: str, stage: str | None = None) -> str:
-    """The command that prints the logs of a run, or of one of its stages; `found_by` as `selector` gives it."""
-    return " ".join(["benchctl logs", _word(found_by), *([_word(stage)] if stage else [])])
+def logs_command(found_by: str, stage: str | None = None, trial: str | None = None) -> str:
+    """The command that prints the logs of a run, of one of its stages or trials; `found_by` as `selector` gives it."""
+    chosen = [*([_word(stage)] if stage else []), *([f"--trial {_word(trial)}"] if trial else [])]
+    return " ".join(["benchctl logs", _word(found_by), *chosen])
 
 
 def _word(text: str) -> str:

@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from benchctl.reports.text import clean, cut, duration, moment, table
-from benchctl.runs.record import RunRecord, glance
-from benchctl.runs.store import Store, time_text
+from benchctl.runs.files import time_text
+from benchctl.runs.loading import glance
+from benchctl.runs.record import RunRecord
+from benchctl.runs.store import Store
 
 NAME = 2  # which column
 SHORTEST_NAME = 20
@@ -80,10 +82,21 @@ def _took(row: RunRecord, now: datetime) -> float | None:
 
 
 def _trials(row: RunRecord) -> str:
-    """How many, or how many of them succeeded where some did not."""
-    good = sum(trial.status == "succeeded" for trial in row.trials)
-    total = len(row.trials)
+    """How many, or how many of those planned succeeded where some did not or are still to come."""
+    good, made = _counted(row)
+    total = max(made, int(row.planned.get("trials") or 0) - _planned_warmups(row))
     return f"{good}/{total}" if good < total else str(total or "")
+
+
+def _counted(row: RunRecord) -> tuple[int, int]:
+    """How many measured trials succeeded, and how many were made."""
+    all_counts = row.counts or row.counted().counts
+    counts = {status: number for status, number in all_counts.items() if status != "warmup"}
+    return counts.get("succeeded", 0), sum(counts.values())
+
+
+def _planned_warmups(row: RunRecord) -> int:
+    return int(row.planned.get("warmup") or 0) * max(1, len(row.cases))
 
 
 def _row_json(row: RunRecord) -> dict[str, Any]:
@@ -95,8 +108,10 @@ def _row_json(row: RunRecord) -> dict[str, Any]:
         "started": row.started and time_text(row.started),
         "finished": row.finished and time_text(row.finished),
         "duration_s": row.duration_s,
-        "trials": len(row.trials),
-        "trials_succeeded": sum(trial.status == "succeeded" for trial in row.trials),
+        "trials": _counted(row)[1],
+        "trials_succeeded": _counted(row)[0],
+        "trials_planned": row.planned.get("trials"),
+        "cases": list(row.cases),
         "tags": list(row.tags),
         "note": row.note,
         "path": str(row.path),

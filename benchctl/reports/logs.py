@@ -14,8 +14,11 @@ from benchctl.config.model import slug
 from benchctl.errors import RunUnreadable, UsageError
 from benchctl.events import Event
 from benchctl.reports.text import clean
-from benchctl.runs.record import StageRecord, glance, load
-from benchctl.runs.store import EVENTS, METADATA, RunDirectory, open_file, parse_event
+from benchctl.runs.files import file_name, open_file
+from benchctl.runs.journal import parse_event
+from benchctl.runs.loading import glance, load
+from benchctl.runs.record import StageRecord
+from benchctl.runs.store import EVENTS, METADATA, RunDirectory
 from benchctl.template import did_you_mean
 
 POLL_S = 0.2
@@ -23,6 +26,7 @@ BEGIN_S = 5.0  # longer than a run takes from its directory to its metadata.json
 LONGEST_LINE = 1 << 16
 
 _LOG_NAME = re.compile(r"([^.]+)\.(?:([0-9]+)\.)?(.+)\.(out|err)")  # load.db.out; the second attempt's load.2.db.out
+_TRIAL_NUMBER = re.compile("(w?)([0-9]{1,9})")
 
 
 @dataclass
@@ -47,25 +51,64 @@ class Log:
             return
 
 
-def log_lines(run: RunDirectory, stage: str | None = None) -> Iterator[str]:
+@dataclass(frozen=True)
+class Wanting:
+    """Which logs are wanted; None for all. trial: a number, `w1` of a warm-up, or the name of a trial's directory."""
+
+    stage: str | None = None
+    case: str | None = None
+    trial: str | None = None
+
+    def takes(self, log: Log) -> bool:
+        if self.stage is not None and not _is_of_stage(log.path, self.stage):
+            return False
+        return self.takes_trial(log.path.parent.parent.name, is_around=log.path.parent.parent.parent.name != "trials")
+
+    def takes_trial(self, name: str, *, is_around: bool) -> bool:
+        if self.case is None and self.trial is None:
+            return True
+        if is_around:
+            return False
+        case, number = _case_and_number(name)
+        wanted = (self.trial or name).removeprefix("trials/")
+        is_named = wanted == name or (_number(wanted) is not None and _number(wanted) == _number(number))
+        return is_named and (self.case is None or case == file_name(self.case))
+
+
+EVERYTHING = Wanting()
+
+
+def _case_and_number(name: str) -> tuple[str, str]:
+    """Of a trial's directory: `wal-03` is trial 03 of wal, `wal-w01.attempt-1` an earlier attempt at its warm-up."""
+    case, _, number = name.partition(".attempt-")[0].rpartition("-")
+    return case, number
+
+
+def _number(text: str) -> tuple[str, int] | None:
+    """`3` and `03` alike; `w1` is that of a warm-up."""
+    found = _TRIAL_NUMBER.fullmatch(text)
+    return (found[1], int(found[2])) if found else None
+
+
+def log_lines(run: RunDirectory, wanting: Wanting = EVERYTHING) -> Iterator[str]:
     """Every line of a run's logs, or of one stage's, as `stage.host | line`, in stage order.
 
     With several trials the prefix begins with the trial's directory. Raises UsageError for a stage that the run
     does not have, naming those it has, or that has no log, saying why; RunUnreadable where there is nothing at all.
     """
-    logs = _find_logs(run, stage)
+    logs = _find_logs(run, wanting)
     if not logs:
-        _refuse(run, stage)
+        _refuse(run, wanting)
     return (line for log in logs for line in log.new_lines(whole=True))
 
 
-def follow(run: RunDirectory, stage: str | None = None, *, poll_s: float = POLL_S) -> Iterator[str]:
+def follow(run: RunDirectory, wanting: Wanting = EVERYTHING, *, poll_s: float = POLL_S) -> Iterator[str]:
     """The same, and then what is added, until the run is over; a wrong stage is refused as soon as all are known."""
     _wait_for_its_beginning(run, poll_s)
     journal = _Journal(run)
     logs: dict[Path, Log] = {}
     is_over = False
-    to_check = stage
+    to_check = wanting.stage
     while not is_over:
         is_over = glance(run).status != "running"  # asked first: what came before is read below
         names_all_stages = bool(journal.stages)  # a moment ago: those that are skipped come after the others
@@ -74,13 +117,13 @@ def follow(run: RunDirectory, stage: str | None = None, *, poll_s: float = POLL_
             _refuse_unknown(run, to_check, journal.stages)
             to_check = None
         if logs.keys() != _log_paths(run):
-            logs = {log.path: logs.get(log.path, log) for log in _find_logs(run, None)}
+            logs = {log.path: logs.get(log.path, log) for log in _find_logs(run, EVERYTHING)}
         for log in logs.values():
-            if _is_of(log, stage):
+            if wanting.takes(log):
                 yield from log.new_lines(whole=is_over or journal.has_ended(log.path))
         time.sleep(0 if is_over else poll_s)
-    if not any(_is_of(log, stage) for log in logs.values()):
-        _refuse(run, stage)
+    if not any(map(wanting.takes, logs.values())):
+        _refuse(run, wanting)
 
 
 class _Journal:
@@ -137,11 +180,11 @@ def _is_empty(run: RunDirectory) -> bool:
     return not (run.path / METADATA).exists() and not _log_paths(run)
 
 
-def _find_logs(run: RunDirectory, stage: str | None) -> list[Log]:
+def _find_logs(run: RunDirectory, wanting: Wanting) -> list[Log]:
     order = list(dict.fromkeys(map(_loose, _stage_names(run))))
     paths = sorted(_log_paths(run), key=lambda path: _rank(path, order))
     logs = [Log(path, _prefix(path, run)) for path in paths]
-    return [log for log in logs if _is_of(log, stage)]
+    return [log for log in logs if wanting.takes(log)]
 
 
 def _log_paths(run: RunDirectory) -> set[Path]:
@@ -154,8 +197,8 @@ def _prefix(path: Path, run: RunDirectory) -> str:
     return clean(path.stem if trial == run.path else f"{trial.name} {path.stem}")
 
 
-def _is_of(log: Log, stage: str | None) -> bool:
-    return stage is None or _stage_and_host(log.path)[0] == _loose(stage)
+def _is_of_stage(log: Path, stage: str) -> bool:
+    return _stage_and_host(log)[0] == _loose(stage)
 
 
 def _rank(path: Path, order: list[str]) -> tuple[str, int, str, str, int, bool]:
@@ -185,9 +228,11 @@ def _stage_names(run: RunDirectory) -> list[str]:
 
 def _stages(run: RunDirectory) -> list[StageRecord]:
     try:
-        return [stage for trial in load(run).trials for stage in trial.stages]
+        record = load(run)
     except RunUnreadable:
         return []
+    parts = [*([record.around] if record.around else []), *record.trials]
+    return [stage for part in parts for stage in part.stages]
 
 
 def _loose(name: str) -> str:
@@ -195,15 +240,32 @@ def _loose(name: str) -> str:
     return slug(name).replace("_", "-").lower()
 
 
-def _refuse(run: RunDirectory, stage: str | None) -> None:
+def _refuse(run: RunDirectory, wanting: Wanting) -> None:
     """Say why there is no log, where something is wrong."""
     found = glance(run)
     if found.status == "unreadable" and found.error:
         raise RunUnreadable(found.error.message)
+    stage = wanting.stage
     if stage:
         _refuse_unknown(run, stage, _stage_names(run))
+    if wanting.case or wanting.trial:
+        _refuse_unknown_trial(run, wanting)
+        if stage and any(_is_of_stage(path, stage) for path in _log_paths(run) if path.parent.parent == run.path):
+            raise UsageError(f"stage {clean(stage)!r} of {run.id} is done once around all trials; name no trial")
+    if stage:
         statuses = {one.status for one in _stages(run) if _loose(one.name) == _loose(stage)}
         raise UsageError(f"{run.id} has no log of stage {clean(stage)!r}: {_why_no_log(statuses)}")
+
+
+def _refuse_unknown_trial(run: RunDirectory, wanting: Wanting) -> None:
+    names = [trial.directory.removeprefix("trials/") for trial in load(run).trials if trial.directory != "."]
+    if any(wanting.takes_trial(name, is_around=False) for name in names):
+        return
+    of = f" of case {clean(wanting.case)!r}" if wanting.case else ""
+    what = f"trial {clean(wanting.trial)!r}{of}" if wanting.trial else f"trial{of}"
+    there = f"Trials: {', '.join(names[:10])}{f' and {len(names) - 10} more' if len(names) > 10 else ''}."
+    hint = did_you_mean(wanting.trial or wanting.case or "", names)
+    raise UsageError(f"{run.id} has no {what}. {there if names else 'It is a single one.'}{hint}".removesuffix("."))
 
 
 def _why_no_log(statuses: set[str]) -> str:

@@ -3,61 +3,122 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from benchctl.config.commandline import with_args
 from benchctl.names import known_names
 from benchctl.redact import Redactor
-from benchctl.reports.text import clean, count, pairs
+from benchctl.reports.text import clean, count, duration, pairs
 from benchctl.template import fill, fill_known, names_in
 from benchctl.units import format_duration
 
 if TYPE_CHECKING:
-    from benchctl.config.model import HealthCheck, Output, Stage
+    from benchctl.config.model import Case, HealthCheck, Output, Stage
     from benchctl.plan import Plan
+    from benchctl.reports.estimate import Estimate
+
+CASES_LISTED = 50
+CASES_SHOWN = 5  # whose commands are printed
 
 
-def plan_text(plan: Plan, given: Collection[str] = ()) -> str:
-    """Hosts, then each stage with its command, what it waits for and what it brings home.
+def plan_text(plan: Plan, given: Collection[str] = (), estimate: Estimate | None = None) -> str:
+    """Hosts and trials, then each stage with its command, what it waits for and what it brings home.
 
-    given: the names of the variables that the run is given.
+    given: the names of the variables that the run is given. A stage that is another one in each case is shown for each.
     """
-    document = plan_json(plan, given)
+    document = plan_json(plan, given, estimate)
     of = count(len(document["stages"]), "stage")
     lines = [f"{clean(document['benchmark'])}: {len(plan.stages)} of {of}; nothing is run", ""]
     lines += [f"  host {clean(host['place'])}" for host in document["hosts"]]
+    lines += _trials(plan, estimate)
     for number, stage in enumerate(document["stages"], start=1):
-        lines += ["", f"  {number}  {clean(stage['name'])}{_where(stage)}"]
-        lines += [f"  {line}" for line in pairs(_details(stage))]
+        for case, shown in _versions(document, stage):
+            lines += ["", f"  {number}  {clean(stage['name'])}{_where(shown)}{clean(case)}"]
+            lines += [f"  {line}" for line in pairs(_details(shown))]
+    if len(plan.schedule.cases) > CASES_SHOWN:
+        lines += ["", f"  the commands of {len(plan.schedule.cases) - CASES_SHOWN} more cases: --case NAME, or --json"]
     if names_in("\n".join(lines)):
         lines += ["", "  {{..}}: known once it runs"]
     return "\n".join(lines)
 
 
-def plan_json(plan: Plan, given: Collection[str] = ()) -> dict[str, Any]:
+def plan_json(plan: Plan, given: Collection[str] = (), estimate: Estimate | None = None) -> dict[str, Any]:
     """The same for programs: `{"schema": "benchctl/plan@1", ..}`.
 
     Names in the text are filled in; those that only a run knows, such as {{run.id}}, stay as they are. A given
-    variable is null: its value is for the run alone.
+    variable is null: its value is for the run alone. `stages` are as without cases, each of `cases` has its own.
     """
-    benchmark = plan.benchmark
+    benchmark, schedule = plan.benchmark, plan.schedule
     return {
         "schema": "benchctl/plan@1",
         "benchmark": benchmark.name,
         "config": str(benchmark.path),
         "hosts": [{"alias": alias, "place": host.place} for alias, host in plan.hosts.items()],
         "stages": [_stage_json(plan, stage, given) for stage in benchmark.stages],
+        "cases": [_case_json(plan, case, given) for case in schedule.cases],
+        "trials": [{"case": one.case_name, "trial": one.number, "warmup": one.is_warmup} for one in schedule.order],
+        "order": schedule.trials.order,
+        "seed": benchmark.trials.seed,
+        "estimate": estimate and {"duration_s": estimate.duration_s, "runs": list(estimate.runs)},
         "warnings": list(benchmark.warnings),
     }
 
 
-def _stage_json(plan: Plan, stage: Stage, given: Collection[str]) -> dict[str, Any]:
+def _trials(plan: Plan, estimate: Estimate | None) -> list[str]:
+    """How many there are of which cases, in which order, and how long they will take."""
+    schedule = plan.schedule
+    how_many = ": ".join(filter(None, (count(len(schedule.order), "trial"), _how_many(plan))))
+    lines = [] if schedule.is_single else ["", f"  {how_many}"]
+    for case in schedule.cases[:CASES_LISTED]:
+        params = " ".join(f"{name}={_word(value)}" for name, value in case.params.items())
+        lines.append(f"    {clean(case.name)}  {clean(params)}".rstrip())
+    if len(schedule.cases) > CASES_LISTED:
+        lines.append(f"    and {len(schedule.cases) - CASES_LISTED} more")
+    if estimate:
+        lines += ["", f"  about {duration(estimate.duration_s)}, judged by {', '.join(estimate.runs)}"]
+    return lines
+
+
+def _how_many(plan: Plan) -> str:
+    trials, cases = plan.schedule.trials, len(plan.schedule.cases)
+    parts = [f"{count(cases, 'case')}, {trials.repeat} of each"] if cases else []
+    parts += [f"after {count(trials.warmup, 'warm-up')}{' of each' * bool(cases)}"] if trials.warmup else []
+    seed = "the seed is drawn at the start" if plan.benchmark.trials.seed is None else f"seed {trials.seed}"
+    how = {
+        "interleaved": f"round by round, in each of which the cases come in a random order ({seed})",
+        "random": f"in a random order ({seed})",
+        "sequential": "case by case",
+    }
+    return ", ".join([*parts, how[trials.order]] if cases > 1 else parts)
+
+
+def _versions(document: Mapping[str, Any], stage: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """A stage once when it is the same in all cases that are shown, else once for each, with words that say so."""
+    cases = document["cases"][:CASES_SHOWN]
+    of_cases = [(case["name"], one) for case in cases for one in case["stages"] if one["name"] == stage["name"]]
+    names = [name for name, _ in of_cases]
+    if not of_cases:
+        yield "", stage
+    elif all(one == of_cases[0][1] for _, one in of_cases):
+        yield f" (in {', '.join(names)})" if len(names) < len(cases) else "", of_cases[0][1]
+    else:
+        yield from ((f" (in {name})", one) for name, one in of_cases)
+
+
+def _case_json(plan: Plan, case: Case, given: Collection[str]) -> dict[str, Any]:
+    stages = [_stage_json(plan, stage, given, case) for stage in plan.stages_of(case)]
+    return {"name": case.name, "params": dict(case.params), "stages": stages}
+
+
+def _stage_json(plan: Plan, stage: Stage, given: Collection[str], case: Case | None = None) -> dict[str, Any]:
     head = {"name": stage.name, "hosts": list(stage.hosts), "kind": stage.kind, "skipped": plan.skipped.get(stage.name)}
     if stage.name in plan.skipped:
         return head
     names, mask = known_names(plan.benchmark), Redactor(plan.benchmark.secrets).text
+    if case:
+        names |= {"case": case.name, **{f"params.{name}": value for name, value in case.params.items()}}
     if len(stage.hosts) == 1:
         names["stage.host"] = stage.hosts[0]
 

@@ -17,6 +17,8 @@ from benchctl.reports.story import Mood, Sentence, Story, going_in_short, going_
 from benchctl.reports.text import clean, cut, fitted
 
 HEARTBEAT_S = 60.0
+STEPS_SHOWN = 200  # trials, each with a line of its own where lines stay
+STEP_S = 10.0  # between the lines of more
 REDRAW_S = 0.1
 
 _COLOURS: dict[Mood, str] = {"good": "\x1b[32m", "bad": "\x1b[31m", "odd": "\x1b[33m"}
@@ -83,9 +85,12 @@ class PlainProgress(Progress):
         super().__init__(stream)
         self._verbose = verbose
         self._silent_since: datetime | None = None
+        self._step_at: datetime | None = None
 
     def _show(self, event: Event) -> None:
         sentence = self._story.tell(event)
+        if sentence and sentence.is_step and not self._may_take_step(event.at):
+            return
         if sentence:
             self._line(sentence.text, event.at)
         elif event.kind == OUTPUT_LINES and self._verbose:
@@ -94,6 +99,14 @@ class PlainProgress(Progress):
                 self._line(not_shown(source, left_out), event.at)
             for line in event.data.get("lines") or []:
                 self._line(f"{source.name} | {clean(line)}", event.at)
+
+    def _may_take_step(self, at: datetime) -> bool:
+        """Of so many trials, not each one that went well gets a line."""
+        if self._story.campaign.count <= STEPS_SHOWN:
+            return True
+        is_time = self._step_at is None or (at - self._step_at).total_seconds() >= STEP_S
+        self._step_at = at if is_time else self._step_at
+        return is_time
 
     def _line(self, text: str, at: datetime) -> None:
         """The end of a run has several lines: those after the first stand without the time."""
@@ -125,9 +138,9 @@ class LiveProgress(Progress):
 
     def _show(self, event: Event) -> None:
         sentence = self._story.tell(event)
-        if event.kind == OUTPUT_LINES:
+        if event.kind == OUTPUT_LINES and not self._story.campaign.is_many:
             self._take_lines(event)
-        if sentence:
+        if sentence and not sentence.is_step:
             lines = [*self._pending_lines(), self._finished(sentence)]
             self._draw(lines, "" if event.kind == RUN_FINISHED else self._status_at(event.at))
             self._drawn_at = event.at
@@ -173,7 +186,8 @@ class LiveProgress(Progress):
         return cut(status, width)
 
     def _status_of(self, parts: list[str], at: datetime) -> str:
-        return f"{_clock(self._story.elapsed_s(at))}  {' | '.join(parts)}" if parts else ""
+        shown = [part for part in (self._story.campaign.status(at), *parts) if part]
+        return f"{_clock(self._story.elapsed_s(at))}  {' | '.join(shown)}" if shown else ""
 
     def _going_on(self, at: datetime) -> list[str]:
         transfers = [transfer_text(transfer, at) for transfer in self._story.transfers.values()]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benchctl.reports import text
+from benchctl.reports import metrics, text
 from benchctl.reports.failure import failure_text, show_command
 from benchctl.reports.text import clean, count, duration, pairs, size, table
+from benchctl.reports.trials_table import trials_table
 from benchctl.runs.record import (
     ColumnRecord,
     Failure,
@@ -30,8 +31,10 @@ def run_text(record: RunRecord) -> str:
     parts = [
         [_headline(record), *pairs(_about(record))],
         _section("Hosts", [_host_line(name, host) for name, host in record.hosts.items()]),
-        _section("Trials", _trials(record) if len(record.trials) > 1 else []),
+        _section("Trials", trials_table(record)),
+        _section("Metrics", metrics.lines(record.trials)),
         *(_trial_parts(record, trial) if trial else []),
+        _section("Plots", [f"    {clean(plot.path)}" for plot in record.plots if plot.path]),
         _section("Warnings", [f"    {clean(flag)}" for flag in record.flags]),
     ]
     parts += _reasons(record, trial) if trial else []
@@ -44,7 +47,7 @@ def run_json(record: RunRecord) -> dict[str, Any]:
     """The same for programs: metadata.json, with the stages of every trial and the path."""
     trials = [trial.summary() | {"stages": trial.to_json()["stages"]} for trial in record.trials]
     document = record.to_json() | {"trials": trials, "path": str(record.path)}
-    return {"schema": "benchctl/run@1"} | document
+    return {"schema": "benchctl/run@1"} | document | {"metrics": metrics.as_json(record.trials)}
 
 
 def _headline(record: RunRecord) -> str:
@@ -56,6 +59,7 @@ def _about(record: RunRecord) -> list[tuple[str, str]]:
     return [
         ("about", clean(record.description)),
         ("started", _started(record)),
+        ("resumed", "\n".join(map(_resumed, record.resumed))),
         ("tags", clean(" ".join(record.tags))),
         ("note", clean(record.note)),
         ("config", _config(record.config)),
@@ -70,6 +74,17 @@ def _about(record: RunRecord) -> list[tuple[str, str]]:
 def _started(record: RunRecord) -> str:
     local = record.started and record.started.astimezone()
     return local.strftime("%Y-%m-%d %H:%M:%S %z") if local else ""
+
+
+def _resumed(one: Any) -> str:
+    """`2026-11-24 03:30:12Z by bench on vm, 12 trials`."""
+    if not isinstance(one, Mapping):
+        return clean(one)
+    given = one.get("writer")
+    writer = given if isinstance(given, Mapping) else {}
+    at = str(one.get("at") or "").replace("T", " ").partition(".")[0]
+    who = " on ".join(str(part) for part in (writer.get("user"), writer.get("host")) if part)
+    return clean(f"{at} UTC by {who or '?'}, {count(one.get('trials') or 0, 'trial')}")
 
 
 def _config(config: Mapping[str, Any]) -> str:
@@ -133,33 +148,20 @@ def _number(value: object) -> float | None:
     return value if isinstance(value, (int, float)) else None
 
 
-def _trials(record: RunRecord) -> list[str]:
-    rows = [
-        (
-            clean(trial.case or ""),
-            str(trial.trial),
-            clean(trial.status),
-            duration(trial.duration_s),
-            clean(", ".join(f"{name} {value}" for name, value in trial.metrics.items())),
-        )
-        for trial in record.trials
-    ]
-    return table(("case", "trial", "status", "took", "metrics"), rows, indent="    ")
-
-
 def _telling_trial(record: RunRecord) -> TrialRecord | None:
-    """The first trial that did not succeed, else the last."""
-    odd = [trial for trial in record.trials if trial.status != "succeeded"]
-    return odd[0] if odd else record.trials[-1] if record.trials else None
+    """What is around all trials where that went wrong, else the first trial that did not succeed, else the last."""
+    parts = [*([record.around] if record.around else []), *record.trials]
+    odd = [part for part in parts if part.status != "succeeded"]
+    return odd[0] if odd else parts[-1] if parts else None
 
 
 def _trial_parts(record: RunRecord, trial: TrialRecord) -> list[list[str]]:
-    of = f" of trial {trial.trial}" if len(record.trials) > 1 else ""
+    warmup = "warm-up" if trial.warmup else "trial"
+    of = f" of {warmup} {trial.trial}" if len(record.trials) > 1 else ""
     of += f" of case {clean(trial.case)}" if trial.case else ""
+    of = " around all trials" if trial.is_around else of
     parts = [_section(f"Stages{of}", _stages(trial)), _section(f"Outputs{of}", _outputs(trial))]
     parts.append(_section(f"Columns{of}", _columns(trial)))
-    parts.append(_section(f"Plots{of}", [f"    {clean(plot.path)}" for plot in trial.plots if plot.path]))
-    parts.append(_section(f"Flags{of}", [f"    {clean(flag)}" for flag in trial.flags]))
     if not record.error and trial.error:
         parts.append(failure_text(trial.error).split("\n"))
     return parts

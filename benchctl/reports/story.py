@@ -10,6 +10,7 @@ from typing import Any, Literal
 from benchctl import events
 from benchctl.errors import RunUnreadable
 from benchctl.events import Event
+from benchctl.reports.campaign import Campaign, misses_trials, trials_text
 from benchctl.reports.failure import ending_text, logs_command, selector
 from benchctl.reports.text import check, clean, count, duration, ending, size
 from benchctl.reports.together import MANY_HOSTS, Together, is_interrupted
@@ -44,10 +45,14 @@ class Transfer:
 
 @dataclass(frozen=True)
 class Sentence:
-    """What an event says; `mood` tells a terminal with colours how good the news is."""
+    """What an event says; `mood` tells a terminal with colours how good the news is.
+
+    is_step: it says no more than that one trial of many went well.
+    """
 
     text: str
     mood: Mood = ""
+    is_step: bool = False
 
 
 class Story:
@@ -63,16 +68,19 @@ class Story:
         self._found_by = ""
         self._hosts_of: dict[str, set[str]] = {}
         self._goes_on: set[tuple[str, str]] = set()
+        self.campaign = Campaign()
         self._together = Together()
-        self._reasons: list[str] = []  # why the trials are incomplete
 
     def tell(self, event: Event) -> Sentence | None:
         """The sentence for an event; None for one that only changes what is going on."""
         self.started = self.started or event.at
         self.last_at = event.at
+        self.campaign.note(event)
         self._together.note(event)
         tell = _TELLERS.get(event.kind)
         sentence = tell(self, event) if tell else None
+        if sentence and sentence.mood in ("", "good") and self.campaign.leaves_out(event):
+            return None
         return self._told_together(event, sentence) if self._together.holds_back(event) else sentence
 
     def _told_together(self, event: Event, sentence: Sentence | None) -> Sentence | None:
@@ -105,9 +113,18 @@ class Story:
             parts.append(count(len(hosts), "host"))
         elif hosts:
             parts.append(f"{'host' if len(hosts) == 1 else 'hosts'} {clean(', '.join(map(str, hosts)))}")
+        planned = event.data.get("planned")
+        trials = planned.get("trials") if isinstance(planned, dict) else None
+        parts[1:1] = [count(trials, "trial")] if isinstance(trials, int) and trials > 1 else []
         what = f": {', '.join(parts)}" if parts else ""
         where = f" ({self._directory})" if self._directory else ""
         return Sentence(f"{self._run_id} {_get(event, 'benchmark')}{what}{where}")
+
+    def _run_resumed(self, event: Event) -> Sentence:
+        self._run_id, self._directory = _get(event, "id"), _get(event, "directory")
+        self._found_by = selector(self._run_id, self._directory)
+        left = count(event.data.get("trials") or 0, "trial")
+        return Sentence(f"{self._run_id} {_get(event, 'benchmark')} resumed: {left} to come ({self._directory})")
 
     def _host_connected(self, event: Event) -> Sentence:
         host, address = _get(event, "host"), _get(event, "address")
@@ -119,14 +136,17 @@ class Story:
 
     def _trial_started(self, event: Event) -> Sentence | None:
         self._hosts_of.clear()
-        return Sentence(f"{_trial(event)} started") if _is_one_of_many(event) else None
+        self._goes_on.clear()
+        is_told = self.campaign.count > 1 and not self.campaign.is_many
+        return Sentence(f"{self.campaign.position()} started") if is_told else None
 
     def _trial_finished(self, event: Event) -> Sentence | None:
-        self._reasons += _flags(event)
-        if not _is_one_of_many(event):
+        if self.campaign.count <= 1:
             return None
-        status = _get(event, "status")
-        return Sentence(f"{_trial(event)} {status}{_after(event)}", _mood(status))
+        status, error = _get(event, "status"), _failure(event.data.get("error"))
+        why = f": {clean(error.message.splitlines()[0])}" if error and error.message and self.campaign.is_many else ""
+        text = f"{self.campaign.position()} {status}{_after(event)}{why}"
+        return Sentence(text, _mood(status), is_step=self.campaign.is_many and status == "succeeded")
 
     def _stage_started(self, event: Event) -> Sentence:
         stage, host = key = _key(event)
@@ -222,7 +242,9 @@ class Story:
             duration_s=event.data.get("duration_s"),
             error=_failure(event.data.get("error")),
             kept=self._directory,
-            reasons=(self._reasons or _flags(event)) if status == "incomplete" else (),
+            reasons=_flags(event) if status == "incomplete" else (),
+            trials=trials_text(event),
+            may_resume=misses_trials(event),
         )
         return Sentence(text, _mood(status))
 
@@ -256,6 +278,7 @@ class Story:
 
 _TELLERS: dict[str, Callable[[Story, Event], Sentence | None]] = {
     events.RUN_STARTED: Story._run_started,
+    events.RUN_RESUMED: Story._run_resumed,
     events.HOST_CONNECTED: Story._host_connected,
     events.TRIAL_STARTED: Story._trial_started,
     events.STAGE_STARTED: Story._stage_started,
@@ -350,16 +373,6 @@ def _get(event: Event, key: str) -> str:
 
 def _key(event: Event) -> tuple[str, str]:
     return _get(event, "stage"), _get(event, "host")
-
-
-def _is_one_of_many(event: Event) -> bool:
-    several = event.data.get("trial") not in (None, 1) or (event.data.get("count") or 1) > 1
-    return bool(event.data.get("case") or event.data.get("warmup")) or several
-
-
-def _trial(event: Event) -> str:
-    case = f" of case {_get(event, 'case')}" if event.data.get("case") else ""
-    return f"{'warm-up' if event.data.get('warmup') else 'trial'} {_get(event, 'trial')}{case}"
 
 
 def _mood(status: str) -> Mood:

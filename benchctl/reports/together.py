@@ -33,7 +33,9 @@ class Together:
 
     def note(self, event: Event) -> None:
         """How many hosts there are, and how many a stage has."""
-        if event.kind == events.RUN_STARTED:
+        if event.kind == events.TRIAL_STARTED:
+            self._told.clear()  # the trial before may have ended before all its hosts had
+        if event.kind in (events.RUN_STARTED, events.RUN_RESUMED):
             self._all_hosts = len(event.data.get("hosts") or [])
         if event.kind == events.STAGE_STARTED:
             self._hosts_of[_stage(event)] = event.data.get("hosts") or 1

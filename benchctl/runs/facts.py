@@ -59,6 +59,7 @@ def writer() -> dict[str, Any]:
         "boot_id": _boot_id(),
         "start_ticks": status[1] if status else 0,
         "host": os.uname().nodename,
+        "user": _user(),
     }
 
 
@@ -73,6 +74,15 @@ def writer_is_gone(writer: Mapping[str, Any]) -> bool:
         return not _process_exists(writer["pid"])
     state, start_ticks = status
     return state in "ZX" or start_ticks != writer.get("start_ticks")
+
+
+def _user() -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def _own_version() -> str:

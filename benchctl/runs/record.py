@@ -1,153 +1,59 @@
-"""What is known of a run, as values: read from its files, or from its journal where they fail.
+"""What is known of a run, as values.
 
-`load` gives everything, `glance` what fits a row of a list. Both show a run whose writer died as
-interrupted. Keys that a newer benchctl added are kept in `extra`; a newer format is refused.
+Keys that a newer benchctl added are kept in `extra`; a newer format is refused.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from benchctl.errors import RunUnreadable, exit_code_of
-from benchctl.runs import replay
-from benchctl.runs.facts import writer_is_gone
-from benchctl.runs.store import EVENTS, METADATA, TRIAL, RunDirectory, time_text, trial_name
+from benchctl.runs.fields import (
+    TIME,
+    Read,
+    Record,
+    finite,
+    json_object,
+    key,
+    named,
+    records,
+    records_by_name,
+    texts,
+)
+from benchctl.runs.store import TRIAL, RunDirectory
 
 FORMAT = 1
 COMMAND_KEPT = 4000
-
-Read = Callable[[Any], Any]
-Mask = Callable[[str], str]
-
-
-Plain = bool | tuple[str, ...]  # whether no secret is looked for in a value, or under which of its keys
-
-
-def _key(read: Read, default: Any = None, write: Read = lambda value: value, *, plain: Plain = False) -> Any:
-    """A field that is a key of the JSON object; `default` stands for null and for a missing key."""
-    return field(default=default, metadata={"read": read, "write": write, "plain": plain})
-
-
-def _name(default: Any = None) -> Any:
-    """A name or a state, by which other things are found: no secret is looked for in it."""
-    return _key(str, default, plain=True)
-
-
-def _object(*, plain: Plain = False) -> Any:
-    return field(default_factory=dict, metadata={"read": dict, "write": dict, "plain": plain})
-
-
-def _moment(value: str) -> datetime:
-    moment = datetime.fromisoformat(value)
-    if not 1970 <= moment.year < 9999:  # further out, a change of the zone overflows
-        raise ValueError(value)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _moment_text(moment: datetime | None) -> str | None:
-    return time_text(moment) if moment else None
-
-
-_TIME: dict[str, Read] = {"read": _moment, "write": _moment_text}
-
-
-def _number(value: Any) -> float:
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError(value)
-    return number
-
-
-def _texts() -> Any:
-    return _key(lambda value: tuple(str(item) for item in value), (), list)
-
-
-def _records(kind: type[Record]) -> Any:
-    return _key(
-        lambda value: tuple(kind.from_json(item) for item in value),
-        (),
-        lambda value: [item.to_json() for item in value],
-    )
-
-
-def _records_by_name(kind: type[Record]) -> Any:
-    metadata = {
-        "read": lambda value: {str(name): kind.from_json(item) for name, item in value.items()},
-        "write": lambda value: {name: item.to_json() for name, item in value.items()},
-    }
-    return field(default_factory=dict, metadata=metadata)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Record:
-    """A JSON object as a value; `extra` holds the keys that this version does not know."""
-
-    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Self:
-        """Raises RunUnreadable, naming the key whose value makes no sense."""
-        if not isinstance(document, Mapping):
-            raise RunUnreadable(f"{str(document)[:80]!r} is no object")
-        keys = {one.name: one.metadata["read"] for one in fields(cls) if "read" in one.metadata}
-        known = {key: _read(key, document[key], read) for key, read in keys.items() if document.get(key) is not None}
-        extra = {key: value for key, value in document.items() if key not in keys}
-        return cls(**known, extra=extra)
-
-    def to_json(self) -> dict[str, Any]:
-        written = {
-            one.name: one.metadata["write"](getattr(self, one.name)) for one in fields(self) if "write" in one.metadata
-        }
-        return written | dict(self.extra)
-
-    def masked(self, mask: Mask) -> Self:
-        """The same with `mask` over every text that a user or a command may have said: all but keys and the plain."""
-        plain = {one.name: one.metadata.get("plain", False) for one in fields(self)}
-        return replace(self, **{name: _masked(getattr(self, name), mask, plain[name]) for name in plain})
-
-
-def _masked(value: Any, mask: Mask, plain: Plain = False) -> Any:
-    if plain is True:
-        return value
-    if isinstance(value, str):
-        return mask(value)
-    if isinstance(value, Record):
-        return value.masked(mask)
-    if isinstance(value, Mapping):
-        return {key: _masked(inner, mask, plain and key in plain) for key, inner in value.items()}
-    return type(value)(_masked(item, mask) for item in value) if isinstance(value, (list, tuple)) else value
-
-
-def _read(key: str, value: Any, read: Read) -> Any:
-    try:
-        return read(value)
-    except RunUnreadable as error:
-        raise RunUnreadable(f"{key}: {error}") from error
-    except (TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise RunUnreadable(f"{key} is {str(value)[:80]!r}") from error
+TEXT_KEPT = 300  # of a message or flag of one trial of many
+FLAGS_KEPT = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failure(Record):
     """Why a stage, a trial or a run failed; `stderr` holds the command's last lines, `others` the stage's status
-    on its other hosts.
+    on its other hosts. trial: of a run with several, the one that failed, as its directory is called.
     """
 
-    code: str = _name("")
-    message: str = _key(str, "")
-    stage: str | None = _name()
-    host: str | None = _name()
-    hint: str = _key(str, "")
-    command: str | None = _key(str)
-    exit_code: int | None = _key(int)
-    signal: str | None = _name()
-    stderr: tuple[str, ...] = _texts()
-    others: Mapping[str, Any] = _object(plain=True)
+    code: str = named("")
+    message: str = key(str, "")
+    trial: str | None = named()
+    stage: str | None = named()
+    host: str | None = named()
+    hint: str = key(str, "")
+    command: str | None = key(str)
+    exit_code: int | None = key(int)
+    signal: str | None = named()
+    stderr: tuple[str, ...] = texts()
+    others: Mapping[str, Any] = json_object(plain=True)
+
+    def in_short(self) -> Failure:
+        """The same without what was run and what it said."""
+        message = self.message if len(self.message) <= TEXT_KEPT else f"{self.message[:TEXT_KEPT]}..."
+        return replace(self, message=message, hint="", command=None, stderr=(), others={})
 
 
 def shortened(command: str) -> str:
@@ -156,6 +62,13 @@ def shortened(command: str) -> str:
         return command
     left_out = f"\n[{len(command)} characters in all; the stage in {TRIAL} has them]"
     return command[: COMMAND_KEPT - len(left_out)] + left_out
+
+
+def _first(flags: tuple[str, ...]) -> tuple[str, ...]:
+    """The first of them, each cut where it is long."""
+    kept = tuple(flag if len(flag) <= TEXT_KEPT else f"{flag[:TEXT_KEPT]}..." for flag in flags[:FLAGS_KEPT])
+    left_out = len(flags) - FLAGS_KEPT
+    return (*kept, f"... and {left_out} more in {TRIAL}") if left_out > 0 else kept
 
 
 def _failure_json(failure: Failure | None) -> dict[str, Any] | None:
@@ -172,21 +85,22 @@ _FAILURE: dict[str, Read] = {"read": Failure.from_json, "write": _failure_json}
 class HostRecord(Record):
     """A host as it was used, with the facts gathered there."""
 
-    ip: str | None = _name()
-    port: int | None = _key(int)
-    username: str | None = _name()
-    address: str | None = _name()
-    host_key: str | None = _name()
-    facts: Mapping[str, Any] = _object(plain=True)
+    ip: str | None = named()
+    port: int | None = key(int)
+    username: str | None = named()
+    address: str | None = named()
+    host_key: str | None = named()
+    facts: Mapping[str, Any] = json_object(plain=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileRecord(Record):
     """One file of an output that is a folder; `path` is in that folder."""
 
-    path: str = _key(str, "")
-    bytes: int | None = _key(int)
-    sha256: str | None = _key(str)
+    path: str = key(str, "")
+    bytes: int | None = key(int)
+    sha256: str | None = key(str)
+    modified_s: float | None = key(finite)  # since the epoch, by the host's clock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,10 +109,10 @@ class ColumnRecord(Record):
     number also mean, std and p50 to p99, in the column's unit.
     """
 
-    type: str = _name("")
-    unit: str | None = _key(str)
-    count: int = _key(int, 0)
-    summary: Mapping[str, Any] = _object(plain=True)
+    type: str = named("")
+    unit: str | None = key(str)
+    count: int = key(int, 0)
+    summary: Mapping[str, Any] = json_object(plain=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,28 +122,65 @@ class DataRecord(Record):
     rows: the good ones. problems: the first of what is wrong, each with its file and line. remarks: what is odd only.
     """
 
-    status: str = _name("good")
-    reason: str | None = _key(str)
-    rows: int = _key(int, 0)
-    bad_rows: int = _key(int, 0)
-    delimiter: str = _name(",")
-    problems: tuple[str, ...] = _texts()
-    remarks: tuple[str, ...] = _texts()
-    columns: Mapping[str, ColumnRecord] = _records_by_name(ColumnRecord)
+    status: str = named("good")
+    reason: str | None = key(str)
+    rows: int = key(int, 0)
+    bad_rows: int = key(int, 0)
+    delimiter: str = named(",")
+    problems: tuple[str, ...] = texts()
+    remarks: tuple[str, ...] = texts()
+    columns: Mapping[str, ColumnRecord] = records_by_name(ColumnRecord)
 
 
 _DATA: dict[str, Read] = {"read": DataRecord.from_json, "write": lambda data: data and data.to_json()}
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlotRecord(Record):
-    """A plot of a trial: drawn | failed, and why. `path` is in the trial's directory."""
+class MetricRecord(Record):
+    """One number of a trial: None where it could not be had, with the `reason`.
 
-    name: str = _name("")
-    status: str = _name("")
-    path: str | None = _name()
-    reason: str | None = _key(str)
-    duration_s: float | None = _key(_number)
+    better: lower | higher | None. count: of how many observations it was made; None where that has no meaning.
+    remark: what to know of a value that is there, such as that a percentile has too few rows. declared: whether the
+    config asks for it; the others are there for every trial.
+    """
+
+    value: float | None = key(finite)
+    unit: str | None = key(str)
+    better: str | None = named()
+    count: int | None = key(int)
+    reason: str | None = key(str)
+    remark: str | None = key(str)
+    declared: bool = key(bool, True)
+
+    def to_json(self) -> dict[str, Any]:
+        """Without what is not known: a run has thousands of them."""
+        written = super().to_json().items()
+        return {k: v for k, v in written if k == "value" or (v is not None and (k, v) != ("declared", True))}
+
+    def in_short(self) -> dict[str, Any]:
+        """What metadata.json keeps of it."""
+        return {k: v for k, v in self.to_json().items() if k in ("value", "unit", "reason")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlotRecord(Record):
+    """A plot of a trial, or of all trials: drawn | failed, and why; left_out where one failed that nobody asked for.
+
+    trial: the directory of its trial; None for a plot of all. path: in the run's directory.
+    """
+
+    name: str = named("")
+    trial: str | None = named()
+    status: str = named("")
+    path: str | None = named()
+    reason: str | None = key(str)
+    duration_s: float | None = key(finite)
+
+    @property
+    def told(self) -> str:
+        """Of one that failed, in a sentence."""
+        of = f" of {PurePosixPath(self.trial).name}" if self.trial else ""
+        return f"plot '{self.name}'{of} was not drawn: {self.reason}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,16 +191,17 @@ class OutputRecord(Record):
     retries: how often its transfer was cut and taken up again.
     """
 
-    name: str = _name("")
-    remote_path: str = _key(str, "")
-    path: str | None = _name()  # a file that is there by that name
-    bytes: int | None = _key(int)
-    sha256: str | None = _name()
-    files: tuple[FileRecord, ...] = _records(FileRecord)
-    retries: int = _key(int, 0)
-    status: str = _name("")
-    reason: str | None = _key(str)
-    duration_s: float | None = _key(_number)
+    name: str = named("")
+    remote_path: str = key(str, "")
+    path: str | None = named()  # a file that is there by that name
+    bytes: int | None = key(int)
+    sha256: str | None = named()
+    modified_s: float | None = key(finite)  # of a single file; since the epoch, by the host's clock
+    files: tuple[FileRecord, ...] = records(FileRecord)
+    retries: int = key(int, 0)
+    status: str = named("")
+    reason: str | None = key(str)
+    duration_s: float | None = key(finite)
     data: DataRecord | None = field(default=None, metadata=_DATA)
 
     @property
@@ -263,20 +215,20 @@ class OutputRecord(Record):
 class StageOnHost(Record):
     """What a stage did on one of its hosts."""
 
-    status: str = _name("not_started")
-    command: str | None = _key(str)
-    cwd: str | None = _key(str)
-    background: bool = _key(bool, False)
-    pid: int | None = _key(int)
-    exit_code: int | None = _key(int)
-    signal: str | None = _name()
-    started: datetime | None = field(default=None, metadata=_TIME)
-    finished: datetime | None = field(default=None, metadata=_TIME)
-    duration_s: float | None = _key(_number)
-    logs: Mapping[str, Any] = _object(plain=True)
-    health_check: Mapping[str, Any] | None = _key(dict, plain=("type",))
-    outputs: tuple[OutputRecord, ...] = _records(OutputRecord)
-    left_behind: tuple[Any, ...] = _key(tuple, (), list)
+    status: str = named("not_started")
+    command: str | None = key(str)
+    cwd: str | None = key(str)
+    background: bool = key(bool, False)
+    pid: int | None = key(int)
+    exit_code: int | None = key(int)
+    signal: str | None = named()
+    started: datetime | None = field(default=None, metadata=TIME)
+    finished: datetime | None = field(default=None, metadata=TIME)
+    duration_s: float | None = key(finite)
+    logs: Mapping[str, Any] = json_object(plain=True)
+    health_check: Mapping[str, Any] | None = key(dict, plain=("type",))
+    outputs: tuple[OutputRecord, ...] = records(OutputRecord)
+    left_behind: tuple[Any, ...] = key(tuple, (), list)
     error: Failure | None = field(default=None, metadata=_FAILURE)
 
 
@@ -288,13 +240,13 @@ class StageRecord(Record):
     class writes them.
     """
 
-    name: str = _name("")
-    kind: str = _name("command")
-    status: str = _name("not_started")
-    attempt: int = _key(int, 1)
-    start_skew_s: float | None = _key(_number)
-    hosts: Mapping[str, StageOnHost] = _records_by_name(StageOnHost)
-    earlier: tuple[StageRecord, ...] = _key(
+    name: str = named("")
+    kind: str = named("command")
+    status: str = named("not_started")
+    attempt: int = key(int, 1)
+    start_skew_s: float | None = key(finite)
+    hosts: Mapping[str, StageOnHost] = records_by_name(StageOnHost)
+    earlier: tuple[StageRecord, ...] = key(
         lambda value: tuple(StageRecord.from_json(item) for item in value),
         (),
         lambda value: [item.to_json() for item in value],
@@ -303,28 +255,65 @@ class StageRecord(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class TrialRecord(Record):
-    """One trial. Its stages are in trial.json, so they are empty after a glance."""
+    """One trial: the `trial`th of its case, or of the case's warm-ups; 0 stands for the stages around all trials.
 
-    case: str | None = _name()
-    trial: int = _key(int, 1)
-    directory: str = _name(".")
-    status: str = _name("")
-    started: datetime | None = field(default=None, metadata=_TIME)
-    finished: datetime | None = field(default=None, metadata=_TIME)
-    duration_s: float | None = _key(_number)
-    metrics: Mapping[str, Any] = _object()
-    plots: tuple[PlotRecord, ...] = _records(PlotRecord)
-    flags: tuple[str, ...] = _texts()
+    `earlier` are the attempts before this one, each in a directory of its own. Stages and params are in trial.json.
+    """
+
+    case: str | None = named()
+    trial: int = key(int, 1)
+    warmup: bool = key(bool, False)
+    attempt: int = key(int, 1)
+    params: Mapping[str, Any] = json_object()
+    directory: str = named(".")
+    status: str = named("")
+    started: datetime | None = field(default=None, metadata=TIME)
+    finished: datetime | None = field(default=None, metadata=TIME)
+    duration_s: float | None = key(finite)
+    metrics: Mapping[str, MetricRecord] = records_by_name(MetricRecord)
+    flags: tuple[str, ...] = texts()
     error: Failure | None = field(default=None, metadata=_FAILURE)
-    stages: tuple[StageRecord, ...] = _records(StageRecord)
+    stages: tuple[StageRecord, ...] = records(StageRecord)
+    earlier: tuple[TrialRecord, ...] = key(
+        lambda value: tuple(TrialRecord.from_json(item) for item in value),
+        (),
+        lambda value: [item.summary() for item in value],
+    )
+
+    @property
+    def place(self) -> tuple[str | None, int, bool]:
+        """What tells it from the other trials of its run."""
+        return self.case, self.trial, self.warmup
+
+    @property
+    def name(self) -> str:
+        """As its directory is called: `wal-02`, `w01` of a warm-up without a case; empty of the only trial of a run."""
+        return PurePosixPath(self.directory).name
+
+    @property
+    def is_around(self) -> bool:
+        return self.trial == 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it came to its own end, good or bad, and was not cut off."""
+        return self.status in ("succeeded", "incomplete", "failed")
+
+    @property
+    def counts(self) -> bool:
+        """Whether its numbers are part of what the run measured."""
+        return not self.warmup and self.status in ("succeeded", "incomplete")
 
     def to_json(self) -> dict[str, Any]:
         """All of it, as trial.json keeps it."""
         return {"format": FORMAT} | super().to_json()
 
     def summary(self) -> dict[str, Any]:
-        """All but the stages, as metadata.json keeps it."""
-        return {k: v for k, v in replace(self, stages=()).to_json().items() if k not in ("stages", "format")}
+        """What metadata.json keeps of it: short, since there may be thousands; trial.json has all."""
+        short = replace(self, stages=(), error=self.error and self.error.in_short(), flags=_first(self.flags))
+        document = {k: v for k, v in short.to_json().items() if k not in ("stages", "format", "params")}
+        document["metrics"] = {name: one.in_short() for name, one in self.metrics.items() if one.declared}
+        return document if self.earlier else {k: v for k, v in document.items() if k != "earlier"}
 
     @property
     def outputs(self) -> tuple[OutputRecord, ...]:
@@ -333,45 +322,75 @@ class TrialRecord(Record):
         return tuple(output for place in places for output in place.outputs)
 
 
+_AROUND: dict[str, Read] = {"read": TrialRecord.from_json, "write": lambda around: around and around.summary()}
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunRecord(Record):
-    """One run. `path` is its directory; it is not part of the JSON."""
+    """One run. `path` is its directory; it is not part of the JSON.
 
-    id: str = _name("")
-    uid: str = _name("")
-    benchmark: str = _name("")
-    description: str = _key(str, "")
-    tags: tuple[str, ...] = _texts()
-    note: str = _key(str, "")
-    status: str = _name("running")
-    started: datetime | None = field(default=None, metadata=_TIME)
-    finished: datetime | None = field(default=None, metadata=_TIME)
-    duration_s: float | None = _key(_number)
-    writer: Mapping[str, Any] = _object(plain=True)
-    config: Mapping[str, Any] = _object(plain=True)  # its document is masked where it is read
-    options: Mapping[str, Any] = _object(plain=("env", "skip", "only_stage"))
-    hosts: Mapping[str, HostRecord] = _records_by_name(HostRecord)
-    git: Mapping[str, Any] | None = _key(dict, plain=True)
-    versions: Mapping[str, Any] = _object(plain=True)
-    trials: tuple[TrialRecord, ...] = _key(
+    counts: how many of its measured trials have which status, and `warmup` of the warm-ups. around: what the stages
+    with `scope: run` did around several trials.
+    """
+
+    id: str = named("")
+    uid: str = named("")
+    benchmark: str = named("")
+    description: str = key(str, "")
+    tags: tuple[str, ...] = texts()
+    note: str = key(str, "")
+    status: str = named("running")
+    started: datetime | None = field(default=None, metadata=TIME)
+    finished: datetime | None = field(default=None, metadata=TIME)
+    duration_s: float | None = key(finite)
+    writer: Mapping[str, Any] = json_object(plain=True)
+    config: Mapping[str, Any] = json_object(plain=True)  # its document is masked where it is read
+    options: Mapping[str, Any] = json_object(plain=("env", "skip", "only_stage"))
+    hosts: Mapping[str, HostRecord] = records_by_name(HostRecord)
+    git: Mapping[str, Any] | None = key(dict, plain=True)
+    versions: Mapping[str, Any] = json_object(plain=True)
+    cases: Mapping[str, Any] = json_object()  # by name the parameters of each
+    planned: Mapping[str, Any] = json_object(plain=True)  # trials (how many), repeat, warmup, order, seed
+    counts: Mapping[str, Any] = json_object(plain=True)
+    resumed: tuple[Any, ...] = key(tuple, (), list)  # by whom and when
+    around: TrialRecord | None = field(default=None, metadata=_AROUND)
+    plots: tuple[PlotRecord, ...] = records(PlotRecord)
+    flags: tuple[str, ...] = texts()
+    error: Failure | None = field(default=None, metadata=_FAILURE)
+    trials: tuple[TrialRecord, ...] = key(
         lambda value: tuple(TrialRecord.from_json(item) for item in value),
         (),
         lambda value: [item.summary() for item in value],
     )
-    flags: tuple[str, ...] = _texts()
-    error: Failure | None = field(default=None, metadata=_FAILURE)
     path: Path = field(default=Path("."), compare=False)
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """Raises RunUnreadable for a newer format, or naming the key that makes no sense."""
-        _check_format(document)
+        check_format(document)
         known = {key: value for key, value in document.items() if key != "format"}
         return super().from_json(known)
 
     def to_json(self) -> dict[str, Any]:
         """As metadata.json keeps it."""
         return {"format": FORMAT} | super().to_json()
+
+    def counted(self) -> RunRecord:
+        """The same with its trials counted."""
+        measured = [trial.status for trial in self.trials if not trial.warmup]
+        warmups = len(self.trials) - len(measured)
+        counts = {status: measured.count(status) for status in dict.fromkeys(measured)}
+        return replace(self, counts={**counts, "warmup": warmups} if warmups else counts)
+
+    @property
+    def is_single(self) -> bool:
+        """Whether its only trial is in the run's own directory."""
+        return [trial.directory for trial in self.trials] == ["."]
+
+    @property
+    def counting(self) -> tuple[TrialRecord, ...]:
+        """The only trial, or of several those that were measured to their end: no warm-ups, none that failed."""
+        return tuple(trial for trial in self.trials if trial.counts or self.is_single)
 
     @property
     def succeeded(self) -> bool:
@@ -389,178 +408,9 @@ class RunRecord(Record):
         return RunDirectory(self.path)
 
 
-def load(run: RunDirectory) -> RunRecord:
-    """All that is known of a run, with the stages of every trial.
-
-    Raises RunUnreadable when neither metadata.json nor the journal can tell.
-    """
-    record = _summary(run)
-    details = [_detail(run, trial) for trial in record.trials]
-    is_whole = None not in details and record.status not in ("running", "interrupted")
-    journalled = {} if is_whole else _journalled_trials(run)
-    trials = [
-        replace(trial, stages=(detail or journalled.get(_place(trial), trial)).stages)
-        for trial, detail in zip(record.trials, details, strict=True)
-    ]
-    known = {_place(trial) for trial in trials}
-    trials += [trial for place, trial in journalled.items() if place not in known]
-    if record.status != "running":
-        trials = [_with_ended_stages(trial) for trial in trials]
-    return replace(record, trials=tuple(trials))
-
-
-def glance(run: RunDirectory) -> RunRecord:
-    """What metadata.json alone says. Raises nothing: a run that can't be read is `unreadable`,
-    with the reason as its error.
-    """
-    try:
-        return _summary(run)
-    except RunUnreadable as error:
-        reason = Failure(code=error.code, message=error.message)
-        return RunRecord(id=run.id, status="unreadable", error=reason, path=run.path)
-
-
-def _summary(run: RunDirectory) -> RunRecord:
-    try:
-        record = _from_metadata(run, run.read_metadata())
-    except _Damaged as damage:
-        raise RunUnreadable(damage.message) from damage
-    except RunUnreadable as damage:
-        return _rebuilt(run, damage)
-    if record.status != "running" or not writer_is_gone(record.writer):
-        return record
-    record = _from_metadata(run, run.read_metadata())  # it may have finished between two looks
-    return _interrupted(record, run) if record.status == "running" else record
-
-
-class _Damaged(RunUnreadable):
-    """The file is whole, but what it says is not for us: nothing to rebuild."""
-
-
-def _from_metadata(run: RunDirectory, document: Mapping[str, Any]) -> RunRecord:
-    try:
-        return replace(RunRecord.from_json(document), id=run.id, path=run.path)
-    except RunUnreadable as error:
-        raise _Damaged(f"{run.path / METADATA}: {error}") from error
-
-
-def _check_format(document: Mapping[str, Any]) -> None:
+def check_format(document: Mapping[str, Any]) -> None:
     number = document.get("format", FORMAT)
     if not isinstance(number, int):
         raise RunUnreadable(f"format is {str(number)[:80]!r}")
     if number > FORMAT:
         raise RunUnreadable(f"written in format {number} by a newer benchctl; this one reads up to {FORMAT}")
-
-
-def _rebuilt(run: RunDirectory, damage: RunUnreadable) -> RunRecord:
-    """The run as its journal tells it, when metadata.json can't."""
-    told = replay.replay(run.events())
-    if told is None:
-        raise RunUnreadable(f"{damage}, and {EVENTS} tells nothing either") from damage
-    flags = [*told.run["flags"], f"rebuilt from {EVENTS}: {damage}"]
-    trials = [dict(trial, stages=[]) for trial in _trials_told(run, told)]
-    record = RunRecord.from_json(told.run | {"flags": flags, "trials": trials})
-    record = replace(record, id=run.id, path=run.path)
-    return record if told.is_over else _ended_by(record, told)
-
-
-def _trials_told(run: RunDirectory, told: replay.Told) -> list[dict[str, Any]]:
-    """The journalled trials without warm-ups, each with its directory: only the names tell those."""
-    trials = [trial for trial in told.trials if not trial.get("warmup")]
-    return [dict(trial, directory=_trial_directory(run, trial)) for trial in trials]
-
-
-def _trial_directory(run: RunDirectory, trial: Mapping[str, Any]) -> str:
-    name = trial_name(trial["case"], trial["trial"])
-    return name if (run.path / name).is_dir() else "."
-
-
-def _interrupted(record: RunRecord, run: RunDirectory) -> RunRecord:
-    """The run of a writer that is gone, completed by what its journal says."""
-    told = replay.replay(run.events())
-    if told is None:
-        return replace(record, status="interrupted", error=_ended_early(None))
-    if told.is_over:
-        end = RunRecord.from_json(told.run)
-        return replace(
-            record,
-            status=end.status,
-            finished=end.finished,
-            duration_s=end.duration_s,
-            error=end.error,
-        )
-    return _ended_by(record, told)
-
-
-def _ended_by(record: RunRecord, told: replay.Told) -> RunRecord:
-    """Mark a run interrupted at the last sign of its writer."""
-    length = max((told.last_at - record.started).total_seconds(), 0.0) if record.started else None
-    return replace(
-        record,
-        status="interrupted",
-        finished=told.last_at,
-        duration_s=length,
-        error=_ended_early(told),
-        trials=tuple(_ended(trial) for trial in record.trials),
-    )
-
-
-def _ended_early(told: replay.Told | None) -> Failure:
-    where, stage, host = _last_seen(told) if told else ("early", None, None)
-    last = told.last_at.strftime("; its last sign is of %Y-%m-%d %H:%M:%S UTC") if told else ""
-    return Failure(
-        code="writer-gone",
-        message=f"benchctl itself was ended {where}{last}",
-        stage=stage,
-        host=host,
-        hint="commands on the hosts end by themselves within 20 s after losing their benchctl",
-    )
-
-
-def _last_seen(told: replay.Told) -> tuple[str, str | None, str | None]:
-    """Where a run was when its writer ended, in words, with the stage and the host of that."""
-    if told.waited_for:
-        stage, attempt = told.waited_for
-        return f"while attempt {attempt} of stage {stage!r} was waited for", stage, None
-    if told.going_on:
-        stage, host = told.going_on
-        return f"in the middle of stage {stage!r} on {host}", stage, host
-    return "between two stages", None, None
-
-
-def _ended(trial: TrialRecord) -> TrialRecord:
-    return replace(trial, status="interrupted") if trial.status == "running" else trial
-
-
-def _detail(run: RunDirectory, trial: TrialRecord) -> TrialRecord | None:
-    """The trial as its own trial.json tells it; None when that can't be read."""
-    try:
-        document = run.folder(trial.directory).read_json(TRIAL)
-        _check_format(document)
-        return TrialRecord.from_json(document)
-    except RunUnreadable:
-        return None
-
-
-def _journalled_trials(run: RunDirectory) -> dict[tuple[str | None, int], TrialRecord]:
-    told = replay.replay(run.events())
-    trials = [TrialRecord.from_json(trial) for trial in _trials_told(run, told)] if told else []
-    return {_place(trial): trial for trial in trials}
-
-
-def _place(trial: TrialRecord) -> tuple[str | None, int]:
-    return trial.case, trial.trial
-
-
-def _with_ended_stages(trial: TrialRecord) -> TrialRecord:
-    """Nothing runs any more in a run that is over."""
-    return replace(_ended(trial), stages=tuple(_ended_stage(stage) for stage in trial.stages))
-
-
-def _ended_stage(stage: StageRecord) -> StageRecord:
-    places = {
-        host: replace(place, status="interrupted") if place.status == "running" else place
-        for host, place in stage.hosts.items()
-    }
-    status = "interrupted" if stage.status == "running" else stage.status
-    return replace(stage, status=status, hosts=places)

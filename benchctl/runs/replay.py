@@ -9,7 +9,7 @@ from typing import Any
 
 from benchctl import events
 from benchctl.events import Event
-from benchctl.runs.store import time_text
+from benchctl.runs.files import time_text
 
 Document = dict[str, Any]
 
@@ -23,6 +23,7 @@ class Told:
     run: Document
     last_at: datetime
     trials: list[Document] = field(default_factory=list)
+    around: Document | None = None  # the stages around all trials, as one trial
     is_over: bool = False
     waited_for: tuple[str, int] | None = None  # a stage, and the attempt at it that was to come
     planned_stages: list[str] = field(default_factory=list)
@@ -31,11 +32,16 @@ class Told:
     heard: dict[str, dict[str, float]] = field(default_factory=dict)  # stage -> host -> seconds until it had begun
 
     @property
+    def all(self) -> list[Document]:
+        """Every trial, after what is around them."""
+        return [*([self.around] if self.around else []), *self.trials]
+
+    @property
     def going_on(self) -> tuple[str, str] | None:
         """Stage and host that were started last and neither ended nor went to the background."""
         running = [
             (place["started"], stage["name"], host)
-            for trial in self.trials
+            for trial in self.all
             for stage in trial["stages"]
             for host, place in stage["hosts"].items()
             if place["status"] == "running" and not place["background"]
@@ -63,9 +69,27 @@ def _new_run(event: Event) -> Document:
 
 
 def _run_started(told: Told, event: Event) -> None:
-    kept = ("id", "uid", "benchmark")
+    kept = ("id", "uid", "benchmark", "cases", "planned")
     told.run |= {key: event.data[key] for key in kept if key in event.data}
-    told.planned_stages, told.planned_hosts = _names(event, "stages"), _names(event, "hosts")
+    around = _names(event, "around")
+    told.planned_stages = [name for name in _names(event, "stages") if name not in around]
+    told.planned_hosts = _names(event, "hosts")
+    if around:
+        stages = [_new_stage(name) for name in around]
+        told.around = {"trial": 0, "status": "running", "started": time_text(event.at), "stages": stages}
+
+
+def _run_resumed(told: Told, event: Event) -> None:
+    """What was going on before was cut off; the stages around all trials begin anew."""
+    told.is_over = False
+    told.run |= {"status": "running", "finished": None, "error": None}
+    told.run.setdefault("resumed", []).append({"at": time_text(event.at)} | _some(event, "writer", "trials"))
+    for trial in told.trials:
+        if trial["status"] == "running":
+            trial["status"] = "interrupted"
+    if told.around:
+        stages = [_new_stage(stage["name"]) for stage in told.around["stages"]]
+        told.around = {"trial": 0, "status": "running", "started": time_text(event.at), "stages": stages}
 
 
 def _host_connected(told: Told, event: Event) -> None:
@@ -84,14 +108,14 @@ def _trial_started(told: Told, event: Event) -> None:
             "started": time_text(event.at),
             "stages": [_new_stage(name) for name in told.planned_stages]
             + [_new_stage(name, "skipped") for name in told.skipped],
-            **_some(event, "warmup"),
+            **_some(event, "warmup", "attempt", "params", "directory"),
         }
     )
 
 
 def _trial_finished(told: Told, event: Event) -> None:
     trial = _trial(told, event)
-    trial |= {"finished": time_text(event.at)} | _some(event, "status", "duration_s", "flags", "error")
+    trial |= {"finished": time_text(event.at)} | _some(event, "status", "duration_s", "metrics", "flags", "error")
     told.waited_for = None
 
 
@@ -105,7 +129,7 @@ def _warning(told: Told, event: Event) -> None:
 
 
 def _stage_started(told: Told, event: Event) -> None:
-    stage = _stage(_trial(told, event), _text(event, "stage"))
+    stage = _stage(_holder(told, event), _text(event, "stage"))
     attempt = event.data.get("attempt")
     if isinstance(attempt, int) and attempt > stage["attempt"]:
         _begin_attempt(told, stage, attempt)
@@ -185,6 +209,7 @@ def _output_missed(told: Told, event: Event) -> None:
 
 _HANDLERS: dict[str, Callable[[Told, Event], None]] = {
     events.RUN_STARTED: _run_started,
+    events.RUN_RESUMED: _run_resumed,
     events.HOST_CONNECTED: _host_connected,
     events.TRIAL_STARTED: _trial_started,
     events.STAGE_STARTED: _stage_started,
@@ -237,6 +262,14 @@ def _trial(told: Told, event: Event) -> Document:
     return told.trials[-1]
 
 
+def _holder(told: Told, event: Event) -> Document:
+    """The trial that a stage's event is about, or what is around all trials."""
+    around = told.around
+    if around and _text(event, "stage") in [stage["name"] for stage in around["stages"]]:
+        return around
+    return _trial(told, event)
+
+
 def _stage(trial: Document, name: str) -> Document:
     stages: list[Document] = trial["stages"]
     if name not in [stage["name"] for stage in stages]:
@@ -247,11 +280,11 @@ def _stage(trial: Document, name: str) -> Document:
 def _find(told: Told, event: Event) -> tuple[Document, Document]:
     """The stage of an event and its place on the event's host; of the newest trial that has it."""
     name, host = _text(event, "stage"), _text(event, "host")
-    for trial in reversed(told.trials):
+    for trial in reversed(told.all):
         for stage in trial["stages"]:
             if stage["name"] == name and host in stage["hosts"]:
                 return stage, stage["hosts"][host]
-    stage = _stage(_trial(told, event), name)
+    stage = _stage(_holder(told, event), name)
     return stage, stage["hosts"].setdefault(host, _new_place(event))
 
 
@@ -288,7 +321,7 @@ def _hear(told: Told, stage: Document, event: Event) -> None:
 def _put_in_order(told: Told) -> None:
     """Hosts as the run's plan has them: they are told of as they answer."""
     told.run["hosts"] = _ordered(told.run["hosts"], told.planned_hosts)
-    for trial in told.trials:
+    for trial in told.all:
         for stage in trial["stages"]:
             for attempt in (stage, *stage["earlier"]):
                 attempt["hosts"] = _ordered(attempt["hosts"], told.planned_hosts)

@@ -9,7 +9,7 @@ from benchctl import events
 from benchctl.errors import BenchctlError
 from benchctl.events import Event, Listener
 from benchctl.redact import Redactor
-from benchctl.runs.store import Journal
+from benchctl.runs.journal import Journal
 
 FLAGS_KEPT = 200
 

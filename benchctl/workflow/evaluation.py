@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchctl.config.model import Output
-from benchctl.runs.record import DataRecord, OutputRecord, PlotRecord, RunRecord, TrialRecord
+from benchctl.runs.record import DataRecord, MetricRecord, OutputRecord, PlotRecord, RunRecord, TrialRecord
 
 Check = Callable[[Output, OutputRecord, Path], DataRecord]  # an output with a data_schema, and its trial's folder
-Draw = Callable[[RunRecord, TrialRecord], Iterator[PlotRecord]]  # each as soon as it is there
+Measure = Callable[[RunRecord, TrialRecord], dict[str, MetricRecord]]  # of a trial whose outputs are home and checked
+Draw = Callable[[RunRecord], Iterator[PlotRecord]]  # each as soon as it is there
 
 
 def not_checked(output: Output, record: OutputRecord, folder: Path) -> DataRecord:
@@ -18,13 +19,18 @@ def not_checked(output: Output, record: OutputRecord, folder: Path) -> DataRecor
     return DataRecord()
 
 
-def nothing_drawn(run: RunRecord, trial: TrialRecord) -> Iterator[PlotRecord]:
+def not_measured(run: RunRecord, trial: TrialRecord) -> dict[str, MetricRecord]:
+    return {}
+
+
+def nothing_drawn(run: RunRecord) -> Iterator[PlotRecord]:
     yield from ()
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How outputs are checked and plots are drawn; the API says it."""
+    """How outputs are checked, metrics computed and plots drawn; the API says it."""
 
     check: Check = not_checked
+    measure: Measure = not_measured
     draw: Draw = nothing_drawn

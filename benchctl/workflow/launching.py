@@ -20,7 +20,7 @@ from benchctl.hosts.health import Probe
 from benchctl.hosts.host import Host
 from benchctl.plan import Launch
 from benchctl.project_task import described
-from benchctl.runs.store import NotWritten, make_directory
+from benchctl.runs.files import NotWritten, make_directory
 from benchctl.template import fill
 from benchctl.workflow import failures
 from benchctl.workflow.surroundings import Surroundings
@@ -80,9 +80,9 @@ class Preparation:
         return progress
 
     def _is_last(self) -> bool:
-        stages = self._around.plan.stages
+        stages = self._around.stages
         later = [s for s in stages[stages.index(self._stage) + 1 :] if self._host.alias in s.hosts]
-        return not later and not self._stage.retries
+        return self._around.is_last and not later and not self._stage.retries
 
     def probe(self, launch: Launch) -> Probe | None:
         """The stage's health check on its host, seen from where the stage works."""

@@ -345,7 +345,7 @@ class HostRun:
             host=self.host.alias,
             hosts=len(stage.hosts),
             index=self._index,
-            count=len(self._around.plan.stages),
+            count=len(self._around.stages),
             attempt=self._attempt,
             command=self.prepared.command,
             cwd=self.prepared.cwd,

@@ -7,7 +7,7 @@ import os
 import posixpath
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,14 +18,17 @@ from benchctl.hosts.files.collecting import Collected, Watch, collect, collect_p
 from benchctl.hosts.files.landing import discard
 from benchctl.hosts.files.reading import Missing
 from benchctl.hosts.host import Host
-from benchctl.runs.record import FileRecord, OutputRecord
-from benchctl.runs.store import make_directory
+from benchctl.runs.files import make_directory
+from benchctl.runs.record import FileRecord, OutputRecord, TrialRecord
+from benchctl.runs.store import CACHE
 from benchctl.template import fill
 from benchctl.workflow.oddities import oddities
 
 PROGRESS_S = 0.1
 
-OUR_OWN = frozenset({"metadata.json", "trial.json", "events.ndjson", "config.yaml", "logs", "scripts", "trials"})
+OUR_OWN = frozenset({"metadata.json", "trial.json", "events.ndjson", "config.yaml", "logs", "scripts", "trials", CACHE})
+
+Seen = dict[tuple[str, str], tuple[str, float]]
 
 Announce = Callable[..., None]
 
@@ -54,7 +57,7 @@ class Collector:
     folder: Path
     announce: Announce
     seen: Mapping[tuple[str, str], tuple[str, float]] = field(default_factory=dict)
-    found: dict[tuple[str, str], tuple[str, float]] = field(default_factory=dict)
+    found: Seen = field(default_factory=dict)
     taken: dict[Path, Wanted] = field(default_factory=dict)
     unreachable: dict[str, HostError] = field(default_factory=dict)
 
@@ -152,7 +155,7 @@ class Collector:
         if len(stale) == len(states):
             discard(found.path)
             raise OutputError(
-                f"output '{output.name}': {remote_path} on {host.place} is what an earlier trial already left",
+                f"{remote_path} on {host.place} is what an earlier trial already left",
                 hint="the stage did not write it this time; delete it at the trial's start, or put {{trial}} in its "
                 "name",
             )
@@ -204,14 +207,31 @@ class Collector:
         return Watch(progress, tell)
 
 
+def seen_in(trials: Iterable[TrialRecord]) -> Seen:
+    """What some trials brought home, as their records say: for those that come after them in a later process."""
+    return {
+        (alias, f"{output.remote_path}/{file.path}".removesuffix("/")): (str(file.sha256), file.modified_s)
+        for trial in trials
+        for stage in trial.stages
+        for alias, place in stage.hosts.items()
+        for output in place.outputs
+        for file in output.files or (FileRecord(sha256=output.sha256, modified_s=output.modified_s),)
+        if output.status == "collected" and file.modified_s is not None
+    }
+
+
 def _collected(record: OutputRecord, found: Collected, folder: Path) -> OutputRecord:
-    files = [FileRecord(path=file.name, bytes=file.bytes, sha256=file.sha256) for file in found.files]
+    files = [
+        FileRecord(path=file.name, bytes=file.bytes, sha256=file.sha256, modified_s=file.modified_s)
+        for file in found.files
+    ]
     return replace(
         record,
         status="collected",
         path=str(found.path.relative_to(folder)),
         bytes=found.bytes,
         sha256=found.sha256,
+        modified_s=None if found.is_folder else found.modified_s,
         files=tuple(files) if found.is_folder else (),
         retries=found.retries,
         duration_s=found.duration_s,

@@ -20,6 +20,8 @@ class Reserve:
         self._file: int | None = None
 
     def take(self) -> None:
+        if self._file is not None:
+            return
         with contextlib.suppress(OSError):
             self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             self._path.unlink()

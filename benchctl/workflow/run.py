@@ -3,47 +3,36 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from benchctl import events
-from benchctl.errors import BenchctlError, HostError, Interrupted, UsageError
+from benchctl.errors import BenchctlError, Interrupted, UsageError
 from benchctl.events import Listener
-from benchctl.hosts.host import Host
-from benchctl.names import Circumstances
 from benchctl.plan import Plan
 from benchctl.redact import Redactor
 from benchctl.runs import facts
+from benchctl.runs.files import NotWritten, removed, time_text
+from benchctl.runs.loading import glance, load
 from benchctl.runs.record import Failure, HostRecord, PlotRecord, RunRecord
-from benchctl.runs.store import NotWritten, RunDirectory, Store, removed
+from benchctl.runs.store import RunDirectory, Store
+from benchctl.schedule import PlannedTrial
 from benchctl.workflow import failures
 from benchctl.workflow.announcer import Announcer
-from benchctl.workflow.evaluation import Check, Draw, Evaluation
-from benchctl.workflow.outputs import Collector
-from benchctl.workflow.reserve import Reserve
+from benchctl.workflow.bookkeeping import Book
+from benchctl.workflow.campaign import Campaign, todo_of
+from benchctl.workflow.connecting import connect
+from benchctl.workflow.evaluation import Draw, Evaluation
+from benchctl.workflow.options import RunOptions
+from benchctl.workflow.recording import conclusion, first_record
+from benchctl.workflow.resuming import changes_of_hosts, check_missing, check_unchanged, check_unused
 from benchctl.workflow.side_by_side import for_at_most
 from benchctl.workflow.stopping import StopAtOnce, Stopping
-from benchctl.workflow.surroundings import Surroundings
-from benchctl.workflow.trial import TrialRun
 
+FLAGS_TOLD = 200
 CLOSE_S = 2.0
 NO_EVALUATION = Evaluation()
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How this run differs from what the config says, and what is noted with it."""
-
-    env: Mapping[str, str] = field(default_factory=dict)
-    tags: tuple[str, ...] = ()
-    note: str = ""
-    timeout_s: float | None = None  # for the whole run
-    shows_output: bool = False  # whether listeners want the stages' output lines
-    recorded: Mapping[str, Any] = field(default_factory=dict)  # the options as given, for the record
 
 
 def execute(
@@ -63,22 +52,38 @@ def execute(
         directory = store.allocate()
         with _kept_once_begun(store, directory):
             journal = opened.enter_context(directory.journal())
+            journal.lock()  # it is new: nobody else has it, and nobody resumes it before this process has ended
             announce = Announcer(journal, listeners, Redactor(plan.benchmark.secrets))
-            run = _Run(plan, directory, options=options, announce=announce, stopping=stopping, code=code)
+            record = first_record(plan, directory, options, code)
+            run = _Run(plan, record, options=options, announce=announce, stopping=stopping, evaluation=evaluation)
             run.begin()
-        try:
-            run.connect_hosts()
-            run.run_trials(evaluation.check)
-        except (BenchctlError, StopAtOnce) as error:
-            run.fail(error)
-        except Exception as error:
-            run.fail(error)
-            run.close_hosts()
-            run.end()
-            raise
-        run.close_hosts()
-        run.draw_plots(evaluation.draw)
-        return run.end()
+        return run.complete(plan.schedule.order)
+
+
+def resume(
+    plan: Plan,
+    directory: RunDirectory,
+    options: RunOptions,
+    listeners: Sequence[Listener] = (),
+    *,
+    evaluation: Evaluation = NO_EVALUATION,
+    repeats_failed: bool = False,
+) -> RunRecord:
+    """Make the trials of a run that are missing, and go on with its record. plan: compiled as it was for the run.
+
+    Raises UsageError while the run still goes on, when its config changed since, or when nothing is missing.
+    """
+    stopping = Stopping(options.timeout_s)
+    with stopping.on_signals(), directory.journal() as journal:
+        check_unused(glance(directory), journal)
+        record = load(directory)
+        check_unchanged(record, plan, options.env)
+        todo = todo_of(plan, record.trials, repeats_failed=repeats_failed)
+        check_missing(record, todo)
+        announce = Announcer(journal, listeners, Redactor(plan.benchmark.secrets))
+        run = _Run(plan, record, options=options, announce=announce, stopping=stopping, evaluation=evaluation)
+        run.resume(todo)
+        return run.complete(todo)
 
 
 @contextlib.contextmanager
@@ -97,39 +102,41 @@ class _Run:
     def __init__(
         self,
         plan: Plan,
-        directory: RunDirectory,
+        record: RunRecord,
         *,
         options: RunOptions,
         announce: Announcer,
         stopping: Stopping,
-        code: Mapping[str, Any],
+        evaluation: Evaluation,
     ) -> None:
-        self.stopping = stopping
         self._plan = plan
-        self._directory = directory
         self._options = options
         self._announce = announce
+        self._stopping = stopping
+        self._evaluation = evaluation
         self._redactor = Redactor(plan.benchmark.secrets)
-        self._code = code
-        self._made_as = directory.identity()
         self._began = time.monotonic()
-        self._reserve = Reserve(directory.path)
-        self._record = self._first_record()
+        self._took_before_s = record.duration_s or 0.0
+        self._flags = [flag for flag in record.flags if flag not in _missing(record.plots)]  # of what went before
+        self._book = Book(record.directory, record.masked(self._redactor.text), self._redactor)
 
     def begin(self) -> None:
         """Keep what is known before anything is touched."""
         benchmark = self._plan.benchmark
-        self._write()
-        self._directory.save_text("config.yaml", benchmark.text)
-        self._reserve.take()
+        self._book.write()
+        self._record.directory.save_text("config.yaml", benchmark.text)
+        self._book.reserve.take()
         self._announce(
             events.RUN_STARTED,
             id=self._record.id,
             uid=self._record.uid,
             benchmark=benchmark.name,
-            directory=str(self._directory.path),
+            directory=str(self._record.path),
             stages=[stage.name for stage in self._plan.stages],
+            around=[stage.name for stage in self._plan.stages_around],
             hosts=list(self._plan.hosts),
+            cases=dict(self._record.cases),
+            planned=dict(self._record.planned),
         )
         if self._announce.failure:
             raise self._announce.failure
@@ -138,67 +145,69 @@ class _Run:
         for stage, reason in self._plan.skipped.items():
             self._announce(events.STAGE_SKIPPED, stage=stage, reason=reason)
 
-    def connect_hosts(self) -> None:
-        """Reach all hosts at once. One that can't be reached ends the run, before any stage; all such are told."""
-        with self.stopping.ends_at_once():
+    def resume(self, todo: Sequence[PlannedTrial]) -> None:
+        """Take up an earlier run: its record is written on."""
+        writer = facts.writer()
+        taken_up = {"at": time_text(datetime.now(UTC)), "writer": writer, "former": dict(self._record.writer)}
+        resumed = (*self._record.resumed, taken_up | {"trials": len(todo)})
+        self._book.change(status="running", finished=None, duration_s=None, error=None, writer=writer, resumed=resumed)
+        self._book.write()
+        self._book.reserve.take()
+        where = {"id": self._record.id, "benchmark": self._record.benchmark, "directory": str(self._record.path)}
+        self._announce(events.RUN_RESUMED, **where, writer=writer, trials=len(todo), hosts=list(self._plan.hosts))
+
+    def complete(self, todo: Sequence[PlannedTrial]) -> RunRecord:
+        """Make these trials, and bring the run to its end whatever happens."""
+        try:
             self._connect_hosts()
-        self._record = replace(self._record, hosts=self._host_records())
-        self._write()
+            self._run_trials(todo)
+        except (BenchctlError, StopAtOnce) as error:
+            self._fail(error)
+        except Exception as error:
+            self._fail(error)
+            self._close_hosts()
+            self._end()
+            raise
+        self._close_hosts()
+        self._draw_plots(self._evaluation.draw)
+        return self._end()
+
+    @property
+    def _record(self) -> RunRecord:
+        return self._book.record
 
     def _connect_hosts(self) -> None:
-        connecting = [_Connecting(host, self.stopping) for host in self._plan.hosts.values()]
-        told: set[str] = set()
-        while len(told) < len(connecting):
-            self.stopping.look()
-            self._stop_if_asked()
-            for one in connecting:
-                if one.is_over and one.host.alias not in told:
-                    told.add(one.host.alias)
-                    self._tell_connected(one)
-            if len(told) < len(connecting):
-                self.stopping.wait(None)
-        self._raise_unreachable([one.error for one in connecting if one.error])
+        """Reach all hosts at once. One that can't be reached ends the run, before any stage; all such are told."""
+        with self._stopping.ends_at_once():
+            connect(self._plan.hosts.values(), self._stopping, self._announce)
+        found = {alias: HostRecord.from_json(host.recorded()) for alias, host in self._plan.hosts.items()}
+        for text in changes_of_hosts(self._record.hosts, found):
+            self._announce(events.WARNING, text=text)
+        self._book.change(hosts={**self._record.hosts, **found})
+        self._book.write()
 
-    def run_trials(self, check: Check) -> None:
-        """Without cases and repeats there is one trial, in the run's own directory."""
-        plan = self._plan
-        around = Surroundings(
-            plan=plan,
-            circumstances=Circumstances(
-                benchmark=plan.benchmark,
-                run_id=self._record.id,
-                run_uid=self._record.uid,
-                run_directory=self._directory.path.resolve(),
-                case=None,
-                trial=1,
-                environment=self._options.env,
-            ),
-            run=self._directory,
-            folder=self._directory,
+    def _run_trials(self, todo: Sequence[PlannedTrial]) -> None:
+        campaign = Campaign(
+            self._plan,
+            self._book,
+            options=self._options,
             announce=self._announce,
-            stopping=self.stopping,
-            redactor=self._redactor,
-            shows_output=self._options.shows_output,
-            check=check,
+            stopping=self._stopping,
+            evaluation=self._evaluation,
         )
-        record = TrialRun(around, Collector(self._directory.path, self._announce), ".").run()
-        self._record = replace(
-            self._record, trials=(*self._record.trials, record), status=record.status, error=record.error
-        )
-        self._reserve.give_back()
-        if not self._is_in_place:
-            raise removed(self._directory.path)
-        self._directory.write_json("trial.json", record.to_json())
+        try:
+            campaign.run(todo)
+        finally:
+            self._book.change(**conclusion(self._record))
 
-    def fail(self, error: BaseException) -> None:
+    def _fail(self, error: BaseException) -> None:
         """Note what ended the run outside its trials; what a trial already said stands."""
         if self._record.error is not None:
             return
         if isinstance(error, StopAtOnce):
-            error = self.stopping.error
+            error = self._stopping.error
         status = "interrupted" if isinstance(error, Interrupted) else "failed"
-        failure = self._failure(error)
-        self._record = replace(self._record, status=status, error=failure)
+        self._book.change(status=status, error=self._failure(error))
 
     def _failure(self, error: BaseException) -> Failure:
         if isinstance(error, BenchctlError):
@@ -209,137 +218,58 @@ class _Run:
             )
         return failure.masked(self._redactor.text)
 
-    def close_hosts(self) -> None:
+    def _close_hosts(self) -> None:
         """Let go of all hosts at once; one that does not answer any more is not waited for long."""
         for_at_most(CLOSE_S, [host.close for host in self._plan.hosts.values()])
 
-    def draw_plots(self, draw: Draw) -> None:
-        """The plots of every trial. One that can't be drawn leaves the run incomplete, and never fails it."""
-        with contextlib.suppress(StopAtOnce), self.stopping.ends_at_once():
-            for position in range(len(self._record.trials)):
-                self._draw_plots_of(position, draw)
-
-    def _draw_plots_of(self, position: int, draw: Draw) -> None:
-        trial, plots = self._record.trials[position], list[PlotRecord]()
-        drawing = draw(self._record, trial)
-        while self._is_in_place and not self.stopping.is_asked and (plot := next(drawing, None)):
-            plots.append(plot)
-            self._announce(events.PLOT_DRAWN, **plot.to_json())
-        if not plots or not self._is_in_place:
+    def _draw_plots(self, draw: Draw) -> None:
+        """One that can't be drawn leaves the run incomplete, and never fails it."""
+        if not self._record.counting:
             return
-        missing = tuple(f"plot '{plot.name}' was not drawn: {plot.reason}" for plot in plots if plot.status != "drawn")
-        status = "incomplete" if missing and trial.status == "succeeded" else trial.status
-        trial = replace(trial, plots=tuple(plots), flags=(*trial.flags, *missing), status=status)
-        trials = (*self._record.trials[:position], trial, *self._record.trials[position + 1 :])
-        run_status = "incomplete" if missing and self._record.status == "succeeded" else self._record.status
-        self._record = replace(self._record, trials=trials, status=run_status)
-        self._directory.folder(trial.directory).write_json("trial.json", trial.to_json())
+        plots = list[PlotRecord]()
+        with contextlib.suppress(StopAtOnce), self._stopping.ends_at_once():
+            drawing = draw(self._record)
+            while self._book.is_in_place and not self._stopping.is_asked and (plot := next(drawing, None)):
+                plots.append(plot)
+                self._announce(events.PLOT_DRAWN, **plot.to_json())
+        self._book.change(plots=tuple(plots))
+        if _missing(plots) and self._record.status == "succeeded":
+            self._book.change(status="incomplete")
 
-    def end(self) -> RunRecord:
+    def _end(self) -> RunRecord:
         if self._announce.failure:
-            self.fail(self._announce.failure)
-        elif not self._is_in_place:
-            self.fail(removed(self._directory.path))
-        elif self._record.status == "succeeded" and self.stopping.is_asked:
-            self.fail(self.stopping.error)
-        self._record = replace(
-            self._record,
+            self._fail(self._announce.failure)
+        elif not self._book.is_in_place:
+            self._fail(removed(self._record.path))
+        elif self._record.status == "succeeded" and self._stopping.is_asked:
+            self._fail(self._stopping.error)
+        self._book.change(
             finished=datetime.now(UTC),
-            duration_s=time.monotonic() - self._began,
-            flags=tuple(self._announce.warnings),
+            duration_s=self._took_before_s + time.monotonic() - self._began,
+            flags=(*self._flags, *self._announce.warnings, *_missing(self._record.plots)),
         )
-        self._reserve.give_back()
-        if self._is_in_place:
-            self._write()
+        self._book.change(counts=self._record.counted().counts)
+        self._book.reserve.give_back()
+        if self._book.is_in_place:
+            self._book.write()
+        record = self._record
         self._announce(
             events.RUN_FINISHED,
-            status=self._record.status,
-            duration_s=self._record.duration_s,
-            flags=[flag for trial in self._record.trials for flag in trial.flags],
-            error=self._record.error.to_json() if self._record.error else None,
+            status=record.status,
+            duration_s=record.duration_s,
+            counts=dict(record.counts),
+            planned=record.planned.get("trials"),
+            flags=_reasons(record),
+            error=record.error.to_json() if record.error else None,
         )
-        return self._record
-
-    def _first_record(self) -> RunRecord:
-        benchmark = self._plan.benchmark
-        config = {"path": str(benchmark.path), "sha256": benchmark.sha256, "document": dict(benchmark.document)}
-        record = RunRecord(
-            id=self._directory.id,
-            uid=facts.new_uid(),
-            benchmark=benchmark.name,
-            description=benchmark.description,
-            tags=(*benchmark.tags, *self._options.tags),
-            note=self._options.note,
-            status="running",
-            started=datetime.now(UTC),
-            writer=facts.writer(),
-            config=config,
-            options=self._options.recorded,
-            git=self._code["git"],
-            versions=self._code["versions"],
-            path=self._directory.path,
-        )
-        return record.masked(self._redactor.text)
-
-    @property
-    def _is_in_place(self) -> bool:
-        """Whether the run's directory is still the one that was made for it."""
-        return self._directory.identity() == self._made_as
-
-    def _write(self) -> None:
-        self._directory.write_metadata(self._record.masked(self._redactor.text).to_json())
-
-    def _stop_if_asked(self) -> None:
-        if self.stopping.is_asked:
-            raise self.stopping.error
-
-    def _tell_connected(self, one: _Connecting) -> None:
-        if one.error:
-            return
-        host = one.host
-        recorded = host.recorded()
-        self._announce(
-            events.HOST_CONNECTED,
-            host=host.alias,
-            address="" if host.config.is_local else f"{recorded['ip']}:{recorded['port']}",
-            duration_s=one.duration_s,
-            facts=recorded["facts"],
-        )
-        for text in host.remarks():
-            self._announce(events.WARNING, text=text)
-
-    def _raise_unreachable(self, errors: list[BenchctlError]) -> None:
-        for error in errors[1:]:
-            self._announce(events.WARNING, text=error.message)
-        if errors:
-            raise errors[0]
-
-    def _host_records(self) -> dict[str, HostRecord]:
-        return {alias: HostRecord.from_json(host.recorded()) for alias, host in self._plan.hosts.items()}
+        return record
 
 
-class _Connecting(threading.Thread):
-    """One host being reached, in a thread of its own."""
+def _reasons(record: RunRecord) -> list[str]:
+    """Why it is incomplete, as far as a few words say it."""
+    flags = [flag if record.is_single else f"{trial.name}: {flag}" for trial in record.trials for flag in trial.flags]
+    return [*flags, *_missing(record.plots)][:FLAGS_TOLD]
 
-    def __init__(self, host: Host, stopping: Stopping) -> None:
-        super().__init__(daemon=True)
-        self.host = host
-        self.error: BenchctlError | None = None
-        self.is_over = False
-        self.duration_s = 0.0
-        self._stopping = stopping
-        self.start()
 
-    def run(self) -> None:
-        began = time.monotonic()
-        try:
-            self.host.connect()
-        except BenchctlError as error:
-            self.error = error
-        except Exception as error:  # whatever it is, the run must hear of it and not wait for ever
-            self.error = HostError(self.host.alias, f"{self.host.place}: {type(error).__name__}: {error}")
-        self.duration_s = time.monotonic() - began
-        self.is_over = True
-        self._stopping.changed()
-        if self._stopping.is_asked:
-            self.host.close()  # nobody else will: the run went on without it
+def _missing(plots: Iterable[PlotRecord]) -> list[str]:
+    return [plot.told for plot in plots if plot.status == "failed"]

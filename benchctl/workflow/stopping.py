@@ -100,13 +100,15 @@ class Stopping:
     def on_signals(self) -> Iterator[None]:
         """Listen to SIGINT, SIGTERM and SIGHUP, but not to what `nohup` or a shell's `&` had us ignore.
 
+        That is heard and does nothing: what is ignored would be ignored by every command here as well.
         Outside the main thread signals stay as they are.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-        before = {number: signal.signal(number, self._handle) for number in heard}
+        ignored = {number for number in (*SIGNALS, signal.SIGQUIT) if signal.getsignal(number) is signal.SIG_IGN}
+        handlers = dict.fromkeys(SIGNALS, self._handle) | dict.fromkeys(ignored, _do_nothing)
+        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         try:
             yield
         finally:
@@ -126,3 +128,7 @@ class Stopping:
         self.at_once, self._asked_at = True, time.monotonic()
         if self._may_raise:
             raise StopAtOnce
+
+
+def _do_nothing(number: int, frame: FrameType | None) -> None:
+    """A signal that is handled has its default in the processes started here."""

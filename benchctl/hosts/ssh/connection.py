@@ -20,10 +20,9 @@ from benchctl.hosts.ssh.credentials import Credentials
 from benchctl.hosts.ssh.keepalive import Keepalive
 from benchctl.hosts.ssh.known_hosts import HostKeyPolicy, fingerprint, known_hosts_name, matching_keys
 from benchctl.hosts.ssh.route import CommandSocket, Destination, FirstWords, Hop, hops
+from benchctl.hosts.ssh.sessions import SESSION_TIMEOUT_S, Sessions, is_refusal
 
 AUTH_TIMEOUT_S = 15.0
-SESSIONS_PER_TRANSPORT = 8  # sshd's MaxSessions is 10 by default
-SESSION_TIMEOUT_S = 120.0  # the answer comes behind all that is under way; a link that is gone shows before
 
 
 def new_token() -> str:
@@ -57,8 +56,10 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
     """A Fabric connection to one host of a benchmark. Creating one opens no socket.
 
     Raises HostError's subclasses from `open()`, told apart by how far it came: name, route, banner, host
-    key, authentication. Sessions beyond SESSIONS_PER_TRANSPORT go over a second connection of the same kind.
+    key, authentication. Sessions beyond what one takes go over a second connection of the same kind.
     """
+
+    _sessions: Sessions
 
     def __init__(self, host: HostConfig, *, config: fabric.Config, gateway: Connection | None = None) -> None:
         super().__init__(
@@ -83,10 +84,7 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
             host_key_is_new=False,
             host_key_is_kept=True,  # a new one, in known_hosts
             reopened=0,  # how often it was opened again after it had been lost
-            _channels=[],
-            _opening=0,  # sessions asked for and not yet there
-            _spare=None,
-            _waiting={},  # what was executed ahead: command -> channel
+            _sessions=Sessions(self, self._make_spare),
             _owns_gateway=True,
             _keepalive=None,
             _open_lock=threading.RLock(),
@@ -223,16 +221,7 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
     def execute(self, command: str) -> paramiko.Channel:
         """A session in which `command` runs, perhaps since a while: see `execute_ahead`. Raises LinkLost."""
         self.open()
-        with self._open_lock:
-            waiting = self._waiting.pop(command, None)
-        if waiting is not None and not waiting.closed:
-            return cast(paramiko.Channel, waiting)
-        channel = self.create_session()
-        try:
-            channel.exec_command(command)
-        except (paramiko.SSHException, EOFError, OSError) as error:
-            raise LinkLost(self.alias, f"{self.place}: no command could be started: {_reason(error)}") from error
-        return channel
+        return self._sessions.execute(command)
 
     def execute_ahead(self, command: str) -> None:
         """Start a command that waits for its input before that is there, for the next `execute` of it.
@@ -240,17 +229,8 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
         Saves the next stage two round trips and the start of a shell. When it can't be done, that is for whoever
         needs the command to say.
         """
-        if command in self._waiting or not self.is_connected or not self._reserve_session():
-            return
-        channel = None
-        try:
-            channel = self.transport.open_session(timeout=SESSION_TIMEOUT_S)
-            channel.exec_command(command)
-            self._waiting[command] = channel
-        except (paramiko.SSHException, EOFError, OSError):
-            pass
-        finally:
-            self._end_reservation(channel)
+        if self.is_connected:
+            self._sessions.execute_ahead(command)
 
     def create_session(self) -> paramiko.Channel:
         """A new session channel, over a second connection when this one has as many as it may.
@@ -258,52 +238,19 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
         A connection that turns out to be gone is opened again, once. Raises LinkLost, and what `open` does.
         """
         try:
-            return self._create_session()
+            self.open()
+            return self._sessions.create()
         except LinkLost:
             if self.is_connected:
                 raise
-        return self._create_session()
-
-    def _create_session(self) -> paramiko.Channel:
         self.open()
-        if not self._reserve_session():
-            return self._spare_connection().create_session()
-        channel = None
-        try:
-            channel = self.transport.open_session(timeout=SESSION_TIMEOUT_S)
-        except (paramiko.SSHException, EOFError, OSError) as error:
-            if isinstance(error, EOFError):  # what paramiko raises when it can't write any more, before it notices
-                self.transport.close()
-            is_alone = not self._channels and self._opening == 1
-            if is_alone or not self.is_connected or not _is_refusal(error):
-                raise LinkLost(self.alias, f"{self.place}: no session could be opened: {_reason(error)}") from error
-            return self._spare_connection().create_session()  # its MaxSessions is lower than most
-        finally:
-            self._end_reservation(channel)
-        return cast(paramiko.Channel, channel)
+        return self._sessions.create()
 
-    def _reserve_session(self) -> bool:
-        with self._open_lock:
-            self._set(_channels=[c for c in self._channels if not c.closed])
-            if len(self._channels) + self._opening >= SESSIONS_PER_TRANSPORT:
-                return False
-            self._set(_opening=self._opening + 1)
-            return True
-
-    def _end_reservation(self, channel: paramiko.Channel | None) -> None:
-        with self._open_lock:
-            self._set(_opening=self._opening - 1)
-            if channel is not None:
-                self._channels.append(channel)
-
-    def _spare_connection(self) -> Connection:
-        with self._open_lock:
-            if self._spare is None:
-                gateway = self.gateway if isinstance(self.gateway, Connection) else None
-                spare = Connection(self.entry, config=self.config, gateway=gateway)
-                spare._set(_owns_gateway=gateway is None)
-                self._set(_spare=spare)
-            return cast(Connection, self._spare)
+    def _make_spare(self) -> Connection:
+        gateway = self.gateway if isinstance(self.gateway, Connection) else None
+        spare = Connection(self.entry, config=self.config, gateway=gateway)
+        spare._set(_owns_gateway=gateway is None)
+        return spare
 
     def sftp(self) -> paramiko.SFTPClient:
         """For tasks that want Fabric's `get` and `put`. Raises HostUnfit where sshd has no SFTP."""
@@ -332,7 +279,7 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
             raise ConnectionRefusedError(error.text.lower()) from error  # paramiko keeps sshd's reason to itself
         except (paramiko.SSHException, EOFError) as error:
             raise (
-                ConnectionRefusedError("connect failed") if _is_refusal(error) else TimeoutError("no answer")
+                ConnectionRefusedError("connect failed") if is_refusal(error) else TimeoutError("no answer")
             ) from error
         return cast(paramiko.Channel, channel)
 
@@ -341,8 +288,9 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
 
         At once when it is gone.
         """
-        if self._spare is not None and channel.get_transport() is not self.transport:
-            self._spare.round_trip(channel)
+        spare = self._sessions.spare
+        if spare is not None and channel.get_transport() is not self.transport:
+            spare.round_trip(channel)
         elif self._keepalive is not None:
             self._keepalive.round_trip()
 
@@ -350,8 +298,8 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
         if self._keepalive is not None:
             self._keepalive.stop()
             self._set(_keepalive=None)
-        if self._spare is not None:
-            self._spare.close()
+        if self._sessions.spare is not None:
+            self._sessions.spare.close()
         if self._sftp is not None:
             self._sftp.close()
             self._set(_sftp=None)
@@ -383,15 +331,6 @@ class _Asked(paramiko.MissingHostKeyPolicy):
         is_new = self._policy.check(self._name, key)
         is_kept = self._policy.record_to is not None
         self._connection._set(host_key=fingerprint(key), host_key_is_new=is_new, host_key_is_kept=is_kept)
-
-
-def _is_refusal(error: Exception) -> bool:
-    """Whether the server did not want to open a channel; of several at once, paramiko tells only one why."""
-    return isinstance(error, paramiko.ChannelException) or str(error) == "Unable to open channel."
-
-
-def _reason(error: Exception) -> str:
-    return error.text if isinstance(error, paramiko.ChannelException) else str(error) or "the connection ended"
 
 
 def _transport(sock: Any, *, known_types: Sequence[str], **kwargs: Any) -> paramiko.Transport:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, TextIO
 
@@ -14,6 +14,7 @@ import click
 from benchctl.errors import BenchctlError, ConfigError, Problem, UsageError
 
 NARROWEST = 40
+INCOMPLETE = 3  # the exit code
 
 
 @dataclass
@@ -57,6 +58,11 @@ def kept_stdout() -> Iterator[None]:
             stream.flush()
         os.dup2(own, number)
         os.close(own)
+
+
+def warn(texts: Iterable[str]) -> None:
+    for text in texts:
+        click.echo(f"warning: {text}", err=True)
 
 
 def terminal_width() -> int | None:

@@ -1,0 +1,9 @@
+"""The console script `benchctl`. Each command loads only what it needs, when it runs."""
+
+from __future__ import annotations
+
+from benchctl.cli import beginning, looking, moving, running
+from benchctl.cli.command_line import main
+from benchctl.cli.group import cli
+
+__all__ = ["beginning", "cli", "looking", "main", "moving", "running"]

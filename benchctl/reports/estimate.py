@@ -1,0 +1,91 @@
+"""How long a run will take, judged by earlier runs of the same benchmark."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from benchctl.errors import RunUnreadable
+from benchctl.runs.loading import glance
+from benchctl.runs.record import RunRecord, TrialRecord
+from benchctl.runs.store import RunDirectory, Store
+
+if TYPE_CHECKING:
+    from benchctl.plan import Plan
+
+RUNS_LOOKED_AT = 100
+RUNS_TAKEN = 5
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds for all trials and what is around them; `runs` are those it was judged by, newest first."""
+
+    duration_s: float
+    runs: tuple[str, ...]
+
+
+def estimate_of(store: Store, plan: Plan) -> Estimate | None:
+    """From the newest runs of this benchmark that succeeded; None where there are none.
+
+    Each trial is taken to last as long as the median of its case, or of all trials where a case is new; what a run
+    takes beside its trials is the median of that.
+    """
+    names = [stage.name for stage in plan.stages]
+    runs = [run for run in _earlier(store, plan.benchmark.name) if _stages_of(run) == names]
+    if not runs:
+        return None
+    by_case: dict[str | None, list[float]] = defaultdict(list)
+    for run in runs:
+        for trial in _measured(run.trials):
+            by_case[trial.case].append(trial.duration_s or 0.0)
+    usual_s = statistics.median(seconds for lasted in by_case.values() for seconds in lasted)
+    trials_s = sum(statistics.median(by_case.get(one.case_name) or [usual_s]) for one in plan.schedule.order)
+    beside_s = statistics.median(_beside_s(run) for run in runs)
+    return Estimate(trials_s + beside_s, tuple(run.id for run in runs))
+
+
+def _earlier(store: Store, benchmark: str) -> list[RunRecord]:
+    found: list[RunRecord] = []
+    for directory in store.runs(limit=RUNS_LOOKED_AT):
+        seen = glance(directory)
+        if seen.benchmark != benchmark or seen.status not in ("succeeded", "incomplete"):
+            continue
+        record = _whole(directory)
+        if record and any(_measured(record.trials)):
+            found.append(record)
+        if len(found) == RUNS_TAKEN:
+            break
+    return found
+
+
+def _whole(directory: RunDirectory) -> RunRecord | None:
+    try:
+        return replace(RunRecord.from_json(directory.read_metadata()), id=directory.id)
+    except RunUnreadable:
+        return None
+
+
+def _stages_of(run: RunRecord) -> list[str]:
+    """The stages that a run did, by its config and its options."""
+    document: Mapping[str, Any] = run.config.get("document") or {}
+    given = document.get("stages")
+    stages = [given] if isinstance(given, dict) else given if isinstance(given, list) else []
+    skip, only = run.options.get("skip") or (), run.options.get("only_stage") or ()
+    names = [str(stage.get("name")) for stage in stages if isinstance(stage, dict) and not _is_skipped(stage, only)]
+    return [name for name in names if name not in skip and (not only or name in only)]
+
+
+def _is_skipped(stage: Mapping[str, Any], only: Iterable[str]) -> bool:
+    return str(stage.get("skip", "")).lower() in ("true", "yes", "on") and str(stage.get("name")) not in only
+
+
+def _measured(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
+    return [trial for trial in trials if trial.duration_s is not None and trial.is_over and trial.status != "failed"]
+
+
+def _beside_s(run: RunRecord) -> float:
+    return max(0.0, (run.duration_s or 0.0) - sum(trial.duration_s or 0.0 for trial in run.trials))
