@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from benchctl.reports.differences import NOTHING, differences, differences_json, differences_text
+from benchctl.analysis.findings import Difference
+from benchctl.reports.differences import NOTHING, case_differences, differences, differences_text
 from benchctl.runs.record import HostRecord, RunRecord
 
 FACTS: dict[str, Any] = {
@@ -121,10 +122,6 @@ def test_what_a_file_holds_is_shown_and_not_obeyed() -> None:
     ]
 
 
-def test_differences_are_the_same_for_programs() -> None:
-    other = replace(
-        BASE, config={"document": {"vars": {"threads": "32"}, "stages": [{"name": "load", "command": "b"}]}}
-    )
-    assert differences_json(differences(BASE, other)) == [
-        {"kind": "config", "what": "config stages.load.command", "base": "./a", "candidate": "b"}
-    ]
+def test_cases_differ_in_their_params() -> None:
+    found = case_differences({"journal": "wal", "sync": "full"}, {"journal": "delete", "sync": "full"})
+    assert found == (Difference("params", "params journal", "wal", "delete"),)

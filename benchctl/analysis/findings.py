@@ -101,8 +101,24 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """One thing besides the numbers that is not the same; None where a side does not have it.
+
+    kind: benchmark | params | host | versions | git | config | options.
+    """
+
+    kind: str
+    what: str
+    base: str | None
+    candidate: str | None
+
+
+@dataclass(frozen=True)
 class Comparison:
-    """Of two sides, each named as it was asked for. is_paired: whether their trials took turns, round by round."""
+    """Of two sides, each with the name of its run or case. is_paired: whether their trials took turns, round by round.
+
+    differences: what else differs between the two, most suspicious first.
+    """
 
     base: str
     candidate: str
@@ -110,3 +126,4 @@ class Comparison:
     rows: tuple[Row, ...]
     warnings: tuple[str, ...] = ()
     confidence: float = CONFIDENCE
+    differences: tuple[Difference, ...] = ()

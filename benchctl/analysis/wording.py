@@ -13,6 +13,14 @@ APART = (
     "the sides are separate runs: how the machines changed from one to the other can't be told from what the candidate "
     "changed. Cases of one run, whose trials take turns, are free of this"
 )
+IN_SEQUENCE = (
+    "the cases were run one after the other: how the machine changed meanwhile can't be told from what the candidate "
+    "changed. With `order: interleaved` their trials take turns"
+)
+IN_RANDOM_ORDER = (
+    "all trials were made in one random order, so what the machine did meanwhile widens the intervals. With "
+    "`order: interleaved` they take turns, and are paired by round"
+)
 FAR_VALUES = "a trial lies far out: compared by ranks, so the ratio is a median that the trial does not move"
 TWO_MODES = "the trials of a side seem to fall into two groups, and its mean may be typical of neither"
 NO_COMMON_ROUNDS = "the sides have no two rounds in common: compared as if they were separate runs"

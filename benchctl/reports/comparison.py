@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from benchctl.analysis.wording import number, p_value, signed
+from benchctl.reports.differences import differences_text, shown
 from benchctl.reports.text import clean, table
 
 if TYPE_CHECKING:
@@ -69,6 +70,20 @@ def _text_lines(comparison: Comparison) -> Iterator[str]:
     yield ""
     yield from _sentences(comparison)
     yield from (f"warning: {note}" for note in _warnings(comparison))
+    if _has_differences(comparison):
+        yield ""
+        yield differences_text(comparison.differences, comparison.base, comparison.candidate)
+
+
+def _has_differences(comparison: Comparison) -> bool:
+    """Whether they are worth a word: of separate trials also that there are none."""
+    return bool(comparison.differences) or not comparison.is_paired
+
+
+def _differing(comparison: Comparison) -> Iterator[str]:
+    """What else differs, in a sentence each."""
+    for one in comparison.differences:
+        yield f"differs: {clean(one.what)}: {shown(one.base)} in the base, {shown(one.candidate)} in the candidate"
 
 
 def _markdown_lines(comparison: Comparison) -> Iterator[str]:
@@ -83,6 +98,7 @@ def _markdown_lines(comparison: Comparison) -> Iterator[str]:
     yield ""
     yield from (f"- {_escaped_markdown(sentence)}" for sentence in _sentences(comparison))
     yield from (f"- Warning: {_escaped_markdown(note)}" for note in _warnings(comparison))
+    yield from (f"- {_escaped_markdown(line)}" for line in _differing(comparison))
 
 
 def _latex_lines(comparison: Comparison) -> Iterator[str]:
@@ -100,6 +116,7 @@ def _latex_lines(comparison: Comparison) -> Iterator[str]:
     yield "\\end{tabular}"
     yield from (f"% {sentence}" for sentence in _sentences(comparison))
     yield from (f"% Warning: {note}" for note in _warnings(comparison))
+    yield from (f"% {line}" for line in _differing(comparison))
 
 
 def _title(comparison: Comparison) -> str:

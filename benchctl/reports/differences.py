@@ -6,9 +6,9 @@ What nobody changes on purpose comes first: another CPU is a likelier cause of a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from benchctl.analysis.findings import Difference
 from benchctl.reports.text import clean, cut, size, table
 from benchctl.runs.record import HostRecord, RunRecord
 
@@ -25,19 +25,7 @@ FACTS = {  # of a host, in the order of suspicion
 CLOCK = ("clock_offset_s", "clock_uncertainty_s")
 LEAST_CLOCK_S = 0.001  # the offsets of clocks that are synchronised wander by less
 VALUE_WIDTH = 60
-NOTHING = "nothing that is recorded of the two runs differs"
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One thing that is not the same; None where a side does not have it. kind: benchmark | host | versions | git |
-    config | options.
-    """
-
-    kind: str
-    what: str
-    base: str | None
-    candidate: str | None
+NOTHING = "nothing else that is recorded of the two differs"
 
 
 def differences(base: RunRecord, candidate: RunRecord) -> tuple[Difference, ...]:
@@ -59,12 +47,13 @@ def differences_text(found: tuple[Difference, ...], base: str, candidate: str) -
     """A line for each, under the names of the two runs."""
     if not found:
         return NOTHING
-    rows = [(clean(one.what), _shown(one.base), _shown(one.candidate)) for one in found]
+    rows = [(clean(one.what), shown(one.base), shown(one.candidate)) for one in found]
     return "\n".join(table(("DIFFERS", clean(base), clean(candidate)), rows))
 
 
-def differences_json(found: tuple[Difference, ...]) -> list[dict[str, Any]]:
-    return [{"kind": d.kind, "what": d.what, "base": d.base, "candidate": d.candidate} for d in found]
+def case_differences(base: Mapping[str, Any], candidate: Mapping[str, Any]) -> tuple[Difference, ...]:
+    """Of the params of two cases."""
+    return tuple(_differing("params", base, candidate))
 
 
 def _of_hosts(base: Mapping[str, HostRecord], candidate: Mapping[str, HostRecord]) -> Iterator[Difference]:
@@ -163,5 +152,6 @@ def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def _shown(value: str | None) -> str:
+def shown(value: str | None) -> str:
+    """On one line, and not too long; `-` for what is not there."""
     return "-" if value is None else cut(clean(value), VALUE_WIDTH)
