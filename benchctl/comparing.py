@@ -93,7 +93,7 @@ def comparisons(base: Given, candidates: Sequence[Given], asked: Asked) -> list[
     parts = [part for pair in pairs for one in pair for part in map(one.part, one.cases)]
     _check_measured(parts)
     names = metric_names(parts, asked)
-    return [_comparison(*pair, names, asked) for pair in map(_told_apart, pairs)]
+    return [_comparison(*pair, names, asked) for pair in map(_told_apart, map(_same_case, pairs))]
 
 
 def _cases_of(base: Given) -> list[tuple[Given, Given]]:
@@ -111,6 +111,16 @@ def _check_measured(parts: Sequence[Part]) -> None:
         if part.trials and not any(trial.metrics for trial in part.trials):
             hint = "its trials have no metrics in their records: declare some in the config, and run it again"
             raise UsageError(f"{part.run.id} has nothing to compare", hint=hint)
+
+
+def _same_case(pair: tuple[Given, Given]) -> tuple[Given, Given]:
+    """A case that was named with one of two runs is that of both, where both have it."""
+    one, other = pair
+    if one.case is not None and other.case is None and one.case in other.cases:
+        return one, other.with_case(one.case)
+    if other.case is not None and one.case is None and other.case in one.cases:
+        return one.with_case(other.case), other
+    return pair
 
 
 def _told_apart(pair: tuple[Given, Given]) -> tuple[Given, Given]:

@@ -10,6 +10,8 @@ import numpy as np
 from benchctl.analysis.estimates import Values
 
 FEWEST_FOR_MODES = 4
+FEWEST_OF_A_MODE = 2
+SHARE_OF_A_MODE = 20  # one in so many: among hundreds of values, the outermost two or three lie apart by chance
 WIDE_GAP = 10.0  # over n, against all other gaps together
 FEWEST_FOR_MEMORY = 10  # both sides together
 
@@ -17,7 +19,7 @@ FEWEST_FOR_MEMORY = 10  # both sides together
 def has_two_modes(values: Values) -> bool:
     """Whether values fall into two groups: the widest gap between neighbours dwarfs all the rest of their range.
 
-    A group has at least two values: a single one is an outlier. benchmarks/comparisons.py tells how often a normal
+    A group has at least two values, and one in twenty: less are outliers. benchmarks/comparisons.py tells how often a normal
     sample looks so by chance, and how often two modes are seen.
     """
     n = len(values)
@@ -27,7 +29,9 @@ def has_two_modes(values: Values) -> bool:
     gaps = np.diff(ordered)
     widest = int(np.argmax(gaps))
     rest = float(ordered[-1] - ordered[0] - gaps[widest])
-    return 0 < widest < n - 2 and float(gaps[widest]) > rest * WIDE_GAP / n
+    smaller = min(widest + 1, n - widest - 1)
+    is_group = smaller >= max(FEWEST_OF_A_MODE, n // SHARE_OF_A_MODE)
+    return is_group and float(gaps[widest]) > rest * WIDE_GAP / n
 
 
 def memory(sides: Sequence[Values]) -> float | None:

@@ -224,4 +224,5 @@ def _escaped_markdown(text: str) -> str:
 
 
 def _escaped_latex(text: str) -> str:
-    return "".join(LATEX.get(character, character) for character in text)
+    escaped = "".join(LATEX.get(character, character) for character in text)
+    return re.sub(r"(?<![^ (])-(?=[0-9])", "$-$", escaped)  # a minus, and no hyphen
