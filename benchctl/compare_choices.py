@@ -110,7 +110,7 @@ def shares(given: Sequence[str]) -> dict[str, float]:
     for text in given:
         name, _, share = text.rpartition("=")
         if name.strip() in found:
-            raise UsageError(f"--margin: {name.strip() or 'all metrics'} has two of them; keep one")
+            raise UsageError(f"--margin: {name.strip() or 'all metrics'} can't have two; keep one")
         try:
             found[name.strip()] = parse_share(share)
         except ValueError as error:

@@ -223,6 +223,16 @@ def test_margin_is_the_callers(margin: Any, verdict: str) -> None:
     assert one(benchctl.compare(TURNS, margin=margin))[1].verdict == verdict
 
 
+def test_margin_of_the_config_holds_unless_the_caller_has_another() -> None:
+    document = {"metrics": [{"name": "p99", "source": "lat", "aggregate": "p99", "margin": "50%"}]}
+    made = replace(TURNS, config={"document": document})
+    assert [one(benchctl.compare(made, margin=margin))[1].margin for margin in (None, 0.01, {"p99": 0.02})] == [
+        0.5,
+        0.01,
+        0.02,
+    ]
+
+
 @pytest.mark.parametrize("margin", [0, 1, 3, True, "3%", {"p99": 5}])
 def test_margins_that_make_no_sense_are_refused(margin: Any) -> None:
     with pytest.raises(UsageError, match=r"^margin must be a share above 0 and below 1, such as 0.03 for 3 %, not "):

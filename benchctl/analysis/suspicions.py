@@ -19,8 +19,8 @@ FEWEST_FOR_MEMORY = 10  # both sides together
 def has_two_modes(values: Values) -> bool:
     """Whether values fall into two groups: the widest gap between neighbours dwarfs all the rest of their range.
 
-    A group has at least two values, and one in twenty: less are outliers. benchmarks/comparisons.py tells how often a normal
-    sample looks so by chance, and how often two modes are seen.
+    A group has at least two values, and one in twenty: less are outliers. benchmarks/comparisons.py tells how often a
+    normal sample looks so by chance, and how often two modes are seen.
     """
     n = len(values)
     if n < FEWEST_FOR_MODES:

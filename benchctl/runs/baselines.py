@@ -50,7 +50,7 @@ def check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise UsageError(f"a baseline can't be called {name!r}: letters, digits, '.', '_' and '-', such as v1.2")
     if _RUN.fullmatch(name):
-        raise UsageError(f"a baseline can't be called {name!r}, which names a run; take a word, such as v{name}")
+        raise UsageError(f"a baseline can't be called {name!r}, which names a run; take a word, such as v1.2")
 
 
 def load(store: Store, name: str) -> RunRecord | None:
