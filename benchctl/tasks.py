@@ -156,7 +156,7 @@ def _plot_task(benchmark: Benchmark) -> BenchmarkTask:
 
 def _compare_task(benchmark: Benchmark) -> BenchmarkTask:
     def compare(context: Context, runs: str, form: str, save: str, **given: Sequence[str]) -> None:
-        """Compare runs, or the cases of one, with how sure one may be."""
+        """Compare runs, or the cases of one run."""
         from benchctl.compare_choices import CompareChoices, check_form
 
         results = benchctl.results_directory(benchmark)

@@ -137,7 +137,7 @@ def _by_ranks(test: Test, estimates: Values, *, deviation: float, n: int) -> Shi
 def superiority(base: Values, candidate: Values, *, is_paired: bool) -> float:
     """How probable it is that a trial of the candidate reads higher than one of the base, ties half.
 
-    Vargha and Delaney's A (2000); of pairs the share of rounds (Grissom and Kim 2012, chapter 5).
+    Vargha and Delaney's A (2000); of pairs the share of rounds (Grissom and Kim 2012).
     """
     differences = candidate - base if is_paired else candidate[:, None] - base[None, :]
     return float((2 * (differences > 0).sum() + (differences == 0).sum()) / (2 * differences.size))
