@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from statistics import NormalDist
 from typing import Any
 
 import pytest
@@ -269,6 +270,14 @@ def test_trial_far_out_makes_it_a_comparison_by_ranks() -> None:
     assert row.test is not None
     assert (row.test.name, row.verdict) == ("Mann-Whitney", "worse")
     assert row.warnings == (wording.FAR_VALUES,)
+
+
+def test_outermost_few_of_many_trials_are_no_group() -> None:
+    many = [NormalDist(10, 0.2).inv_cdf((i + 0.5) / 500) for i in range(500)]
+    few_beyond = [*many, 11.2, 11.21, 11.22]
+    assert wording.TWO_MODES not in row_of(few_beyond, few_beyond, is_paired=False).warnings
+    halves = [level + value / 100 for level in (10.0, 12.0) for value in many]
+    assert wording.TWO_MODES in row_of(halves, halves, is_paired=False).warnings
 
 
 def test_two_groups_of_trials_are_warned_about() -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchctl.analysis.findings import Comparison, Estimate, Interval, Row, Test
+from benchctl.analysis.findings import Comparison, Difference, Estimate, Interval, Row, Test
 from benchctl.analysis.wording import number, p_value, percent, rounded
 from benchctl.reports.comparison import (
     comparison_csv,
@@ -69,7 +69,7 @@ def test_text_is_a_table_with_sentences_and_each_warning_once() -> None:
     assert comparison_text([TURNS]).split("\n") == [
         "run-004:off & on against run-004:wal: trials in turns, paired by round, 95 % intervals",
         "",
-        "METRIC   UNIT  CASE  run-004:wal           run-004:off & on     RATIO                   N      TEST       "
+        "METRIC   UNIT  CASE  run-004:wal           run-004:off & on     RATIO OR DIFFERENCE     N      TEST       "
         "P (HOLM)  EFFECT  VERDICT",
         "p99      ms    wal   4.02 (3.90 to 4.14)   4.41 (4.30 to 4.53)  1.097 (1.060 to 1.135)  10     paired t   "
         "0.00035   0.90    worse",
@@ -86,11 +86,33 @@ def test_text_is_a_table_with_sentences_and_each_warning_once() -> None:
     ]
 
 
+def test_what_else_differs_stands_below_the_table() -> None:
+    found = (
+        Difference("host", "CPU model of db", "EPYC 7B13", "EPYC\x1b[31m_9"),
+        Difference("git", "git dirty", None, "x"),
+    )
+    apart = replace(TURNS, is_paired=False, rows=(SAVED,), warnings=(), differences=found)
+    assert comparison_text([apart]).split("\n")[-4:] == [
+        "",
+        "DIFFERS          run-004:wal  run-004:off & on",
+        "CPU model of db  EPYC 7B13    EPYC_9",
+        "git dirty        -            x",
+    ]
+    assert comparison_markdown([apart]).split("\n")[-3:-1] == [
+        "- differs: CPU model of db: EPYC 7B13 in the base, EPYC\\_9 in the candidate",
+        "- differs: git dirty: - in the base, x in the candidate",
+    ]
+    assert comparison_latex([apart]).split("\n")[-2] == "% differs: git dirty: - in the base, x in the candidate"
+    assert comparison_text([replace(apart, differences=())]).endswith(
+        "\n\nnothing else that is recorded of the two differs"
+    )
+
+
 def test_markdown_escapes_what_would_be_markup() -> None:
     assert comparison_markdown([replace(TURNS, rows=(SAVED, ONE), warnings=())]).split("\n") == [
         "run-004:off & on against run-004:wal: trials in turns, paired by round, 95 % intervals",
         "",
-        "| metric | case | run-004:wal | run-004:off & on | ratio | n | test | p (Holm) | effect | verdict |",
+        "| metric | case | run-004:wal | run-004:off & on | difference | n | test | p (Holm) | effect | verdict |",
         "|---|---|---|---|---|---|---|---|---|---|",
         "| saved\\_% | wal | 0.00 (-0.71 to 0.71) | 1.58 (0.91 to 2.25) | +1.58 (+0.70 to +2.46) | 10, 9 | Welch's t "
         "| 0.0028 | 1.00 | changed |",
@@ -110,9 +132,9 @@ def test_latex_is_a_booktabs_table_that_compiles_whatever_the_names_hold() -> No
         "Needs \\usepackage{booktabs}.",
         "\\begin{tabular}{llllllllll}",
         "\\toprule",
-        "metric & case & run-004:wal & run-004:off \\& on & ratio & n & test & p (Holm) & effect & verdict \\\\",
+        "metric & case & run-004:wal & run-004:off \\& on & difference & n & test & p (Holm) & effect & verdict \\\\",
         "\\midrule",
-        "saved\\_\\% & wal & 0.00 (-0.71 to 0.71) & 1.58 (0.91 to 2.25) & +1.58 (+0.70 to +2.46) & 10, 9 & Welch's t "
+        "saved\\_\\% & wal & 0.00 ($-$0.71 to 0.71) & 1.58 (0.91 to 2.25) & +1.58 (+0.70 to +2.46) & 10, 9 & Welch's t "
         "& 0.0028 & 1.00 & changed \\\\",
         "\\textbackslash{}\\textasciitilde{}\\textasciicircum{}\\textless{}\\textgreater{}\\{\\}\\#\\$\\_ &  "
         "& 18,204.2 & none &  & 1, 0 &  &  &  & no verdict \\\\",

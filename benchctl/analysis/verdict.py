@@ -48,7 +48,7 @@ def trials_needed(shift: Shift, margin: float, tests: int = 1) -> int | None:
 
     Either the shift is told from none, at the level that Holm's correction asks of the first of `tests`, or its
     interval comes to lie within the margin; the one that takes fewer. From the power of the t test (Chow, Shao and
-    Wang 2008, chapter 3, with Student's t for normal quantiles; for the margin Julious 2004). None: more than
+    Wang 2008, with Student's t for normal quantiles; for the margin Julious 2004). None: more than
     MOST_TRIALS, or no number at all.
     """
     from_none = _trials(shift, abs(shift.value), ALPHA / tests, POWER)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 BEFORE, AFTER = (
     ("metric", "unit", "case"),
-    ("ratio", "n", "test", "p (Holm)", "effect", "verdict"),
+    ("n", "test", "p (Holm)", "effect", "verdict"),
 )  # of the sides' own names
 NO_VERDICT = "no verdict"
 TURNS = "trials in turns, paired by round"
@@ -129,10 +129,16 @@ def _title(comparison: Comparison) -> str:
 def _grid(comparison: Comparison, style: Callable[[str], str] = str) -> tuple[list[str], list[list[str]]]:
     """Head and cells of the table, without columns that are empty in every row."""
     sides = [clean(comparison.base), clean(comparison.candidate)]
-    head = [*map(style, BEFORE), *sides, *map(style, AFTER)]
+    head = [*map(style, BEFORE), *sides, *map(style, (_shift_name(comparison), *AFTER))]
     rows = [_cells(row) for row in comparison.rows]
     kept = [i for i in range(len(head)) if any(row[i] for row in rows)]
     return [head[i] for i in kept], [[row[i] for i in kept] for row in rows]
+
+
+def _shift_name(comparison: Comparison) -> str:
+    kinds = [("ratio", any(row.ratio for row in comparison.rows))]
+    kinds += [("difference", any(row.difference for row in comparison.rows))]
+    return " or ".join(name for name, is_there in kinds if is_there)
 
 
 def _cells(row: Row) -> list[str]:
