@@ -40,12 +40,13 @@ class Answer:
         told = {"conditions": [asdict(one) for one in self.outcomes], "saved": self.saved and str(self.saved)}
         return comparison_json(self.comparisons) | told
 
-    def text(self, form: str | None = None) -> str:
-        """The comparisons as text, or in a form (markdown, latex, csv), without a line end at their end."""
+    def text(self, form: str | None = None, width: int | None = None) -> str:
+        """The comparisons as text of that width, or as markdown, latex or csv; without a line end at their end."""
         from benchctl.reports import comparison
 
-        written = getattr(comparison, f"comparison_{form or 'text'}")(self.comparisons)
-        return str(written).removesuffix("\n")
+        if not form:
+            return comparison.comparison_text(self.comparisons, width)
+        return str(getattr(comparison, f"comparison_{form}")(self.comparisons)).removesuffix("\n")
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,18 @@ def test_text_is_a_table_with_sentences_and_each_warning_once() -> None:
     ]
 
 
+def test_narrow_terminal_shows_fewer_columns_and_says_which_are_missing() -> None:
+    narrow = comparison_text([replace(TURNS, rows=(P99,), warnings=())], 80).split("\n")
+    assert narrow[3:6] == [
+        "METRIC  CASE  run-004:wal          run-004:off & on     VERDICT",
+        "p99     wal   4.02 (3.90 to 4.14)  4.41 (4.30 to 4.53)  worse",
+        "(no room for: effect, test, unit, n, p (Holm), ratio; --csv has everything)",
+    ]
+    assert max(map(len, narrow)) <= 80
+    wide = comparison_text([replace(TURNS, rows=(P99,))], 200)
+    assert wide == comparison_text([replace(TURNS, rows=(P99,))])
+
+
 def test_what_else_differs_stands_below_the_table() -> None:
     found = (
         Difference("host", "CPU model of db", "EPYC 7B13", "EPYC\x1b[31m_9"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -12,9 +12,6 @@ from benchctl.cli.console import print_json, say, terminal_width
 from benchctl.cli.group import cli
 from benchctl.cli.options import Command, json_option, results_option
 from benchctl.cli.selecting import saying_where_else
-
-if TYPE_CHECKING:
-    from benchctl.compare_choices import Answer
 
 FORMS = {
     "markdown": "Print tables in Markdown.",
@@ -73,18 +70,9 @@ def compare(base: str, candidates: Sequence[str], *, as_json: bool, form: str | 
     if as_json:
         print_json(answer.document())
     elif answer.comparisons:
-        say(shown(answer, form))
+        say(answer.text(form, terminal_width()))
     for one in answer.outcomes:
         click.echo(one.sentence, err=True)
     if answer.saved:
         click.echo(f"saved  {answer.saved}", err=True)
     sys.exit(answer.exit_code)
-
-
-def shown(answer: Answer, form: str | None) -> str:
-    """The answer in its form; as text broken between words where a terminal is narrower."""
-    from benchctl.reports.text import fitted
-
-    width = terminal_width()
-    text = answer.text(form)
-    return text if form or width is None else fitted(text, width)

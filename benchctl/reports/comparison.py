@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchctl.analysis.wording import number, p_value, signed
 from benchctl.reports.differences import differences_text, shown
-from benchctl.reports.text import clean, table
+from benchctl.reports.text import clean, fitted, table
 
 if TYPE_CHECKING:
     from benchctl.analysis.findings import Comparison, Estimate, Row
@@ -21,6 +21,7 @@ BEFORE, AFTER = (
     ("metric", "unit", "case"),
     ("n", "test", "p (Holm)", "effect", "verdict"),
 )  # of the sides' own names
+FIRST_TO_GO = ("effect", "test", "unit", "n", "p (Holm)", "ratio", "difference", "ratio or difference")
 NO_VERDICT = "no verdict"
 TURNS = "trials in turns, paired by round"
 APART = "separate trials"
@@ -34,9 +35,13 @@ LATEX = {
 }
 
 
-def comparison_text(comparisons: Sequence[Comparison]) -> str:
-    """A table for each comparison, under it a sentence for each row, then what one has to know to trust it."""
-    return "\n\n".join("\n".join(_text_lines(comparison)) for comparison in comparisons)
+def comparison_text(comparisons: Sequence[Comparison], width: int | None = None) -> str:
+    """A table for each comparison, under it a sentence for each row, then what one has to know to trust it.
+
+    width: of the terminal. A table that is wider goes without some columns, which the sentences tell; None keeps all.
+    """
+    texts = ["\n".join(_text_lines(comparison, width)) for comparison in comparisons]
+    return "\n\n".join(text if width is None else fitted(text, width) for text in texts)
 
 
 def comparison_markdown(comparisons: Sequence[Comparison]) -> str:
@@ -63,16 +68,29 @@ def comparison_json(comparisons: Sequence[Comparison]) -> dict[str, Any]:
     return {"schema": "benchctl/compare@1", "comparisons": [_plain(asdict(comparison)) for comparison in comparisons]}
 
 
-def _text_lines(comparison: Comparison) -> Iterator[str]:
+def _text_lines(comparison: Comparison, width: int | None) -> Iterator[str]:
     yield _title(comparison)
     yield ""
-    yield from table(*_grid(comparison, str.upper))
+    yield from _table_lines(*_grid(comparison, str.upper), width)
     yield ""
     yield from _sentences(comparison)
     yield from (f"warning: {note}" for note in _warnings(comparison))
     if _has_differences(comparison):
         yield ""
         yield differences_text(comparison.differences, comparison.base, comparison.candidate)
+
+
+def _table_lines(head: list[str], rows: list[list[str]], width: int | None) -> list[str]:
+    """The table with as many of its columns as there is room for."""
+    found, left_out = table(head, rows), []
+    for name in FIRST_TO_GO:
+        if width is None or max(map(len, found)) <= width:
+            break
+        places = [i for i, column in enumerate(head) if column != name.upper()]
+        left_out += [name] if len(places) < len(head) else []
+        head, rows = [head[i] for i in places], [[row[i] for i in places] for row in rows]
+        found = table(head, rows)
+    return [*found, f"(no room for: {', '.join(left_out)}; --csv has everything)"] if left_out else found
 
 
 def _has_differences(comparison: Comparison) -> bool:
