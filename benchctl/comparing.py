@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from benchctl.analysis.compare import compare
 from benchctl.analysis.findings import Comparison, Difference, Row
-from benchctl.analysis.subjects import Asked, Part, design, metric_names, subject_of
+from benchctl.analysis.subjects import Asked, Part, design, is_same_run, metric_names, subject_of
 from benchctl.errors import RunNotFound, UsageError
 from benchctl.reports.differences import case_differences, differences
 from benchctl.reports.text import count
@@ -49,6 +49,8 @@ class Given:
 
 def given(named: str | RunRecord, store: Store) -> Given:
     """Raises RunNotFound, RunUnreadable, and UsageError for a case that there is not or a run that still goes on."""
+    if not isinstance(named, (str, RunRecord)):
+        raise UsageError(f"a run is named by a text such as 'run-012', or is a record, not {named!r}")
     found = Given(named, None, named.id) if isinstance(named, RunRecord) else _named(named, store)
     known = replace(found, case=None).cases
     if found.case is not None and found.case not in known:
@@ -126,7 +128,7 @@ def _same_case(pair: tuple[Given, Given]) -> tuple[Given, Given]:
 def _told_apart(pair: tuple[Given, Given]) -> tuple[Given, Given]:
     """Two runs of one number, from two directories, are called by their paths."""
     base, candidate = pair
-    if base.label != candidate.label or base.run.uid == candidate.run.uid:
+    if base.label != candidate.label or is_same_run(base.run, candidate.run):
         return pair
     base, candidate = (
         replace(one, label=f"{one.run.path}:{one.case}" if one.case else str(one.run.path)) for one in pair
@@ -136,6 +138,7 @@ def _told_apart(pair: tuple[Given, Given]) -> tuple[Given, Given]:
 
 def _comparison(base: Given, candidate: Given, names: Sequence[str], asked: Asked) -> Comparison:
     pairs, notes = _pairs(base, candidate)
+    notes += [note for one in (base, candidate) for note in _not_made(one.run)]
     rows: list[Row] = []
     is_paired, doubt = design(*pairs[0])
     for parts in pairs:
@@ -171,7 +174,7 @@ def _rows(
 def _pairs(base: Given, candidate: Given) -> tuple[list[tuple[Part, Part]], list[str]]:
     """Cases by name; the only case of one with the only case of the other, whatever they are called."""
     ours, theirs = base.cases, candidate.cases
-    if base.run.uid == candidate.run.uid and set(ours) & set(theirs):
+    if is_same_run(base.run, candidate.run) and set(ours) & set(theirs):
         raise UsageError(f"{base.label} and {candidate.label} are the same trials; name two cases, or two runs")
     for one, cases in ((base, ours), (candidate, theirs)):
         if not any(one.part(case).trials for case in cases):
@@ -195,6 +198,14 @@ def _alone(base: Given, candidate: Given, common: Sequence[str | None]) -> Itera
             yield f"{one.label} alone has {', '.join(alone)}, which {'is' if len(alone) == 1 else 'are'} not compared"
 
 
+def _not_made(run: RunRecord) -> Iterator[str]:
+    """That a run ended early: what it has is less than what was planned, and where it stops may be no chance."""
+    planned = run.planned.get("trials")
+    if isinstance(planned, int) and planned > len(run.trials):
+        missing = count(planned - len(run.trials), "trial")
+        yield f"{run.id} is {run.status}: {missing} of {planned} not made (benchctl resume {run.id})"
+
+
 def _about(part: Part) -> Iterator[str]:
     """What its trials say against it."""
     own = [trial for trial in part.run.trials if trial.case == part.case and not trial.warmup]
@@ -212,4 +223,4 @@ def _about(part: Part) -> Iterator[str]:
 def _differing(pairs: Sequence[tuple[Part, Part]]) -> tuple[Difference, ...]:
     base, candidate = pairs[0]
     own = () if len(pairs) > 1 else case_differences(base.params, candidate.params)
-    return own if base.run.uid == candidate.run.uid else (*own, *differences(base.run, candidate.run))
+    return own if is_same_run(base.run, candidate.run) else (*own, *differences(base.run, candidate.run))

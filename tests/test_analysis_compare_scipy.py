@@ -2,7 +2,7 @@
 
 sleep.csv: the hours of sleep that ten patients gained by each of two drugs, from "Student" (W. S. Gosset), The
 probable error of a mean, Biometrika 6 (1908), page 20; public domain. The figures compared with are those that R's
-documentation of `sleep` and `t.test` gives for it.
+own `t.test` gives for it.
 """
 
 from __future__ import annotations

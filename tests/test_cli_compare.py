@@ -139,6 +139,7 @@ def test_fail_if_with_json_keeps_stdout_one_document(kept: Path) -> None:
         ),
         (("1", "--margin", "3"), 2, f"--margin {SHARE}, not '3'; of one metric: --margin p99=1%"),
         (("1", "--margin", "3%", "--margin", "4%"), 2, "--margin: all metrics can't have two; keep one"),
+        (("1:", "2"), 2, "run-001 has no case ''. Cases: wal, delete"),
         (("1:wal", "1:wal"), 2, "run-001:wal and run-001:wal are the same trials; name two cases, or two runs"),
         (("1", "2", "1", "--save", "x"), 2, "--save keeps one run; name one candidate"),
         (("1", "--save", "run-9"), 2, f"{NO_BASELINE} 'run-9', which names a run; take a word, such as v1.2"),
@@ -151,6 +152,14 @@ def test_what_makes_no_sense_is_one_sentence_with_its_cure(
     ended = benchctl_in(kept, "compare", *arguments)
     assert (ended.code, ended.out) == (code, "")
     assert ended.err.splitlines()[0] == message
+
+
+def test_two_forms_at_once_are_refused(kept: Path) -> None:
+    ended = benchctl_in(kept, "compare", "1", "--json", "--latex")
+    assert (ended.code, ended.json()["error"]["message"]) == (
+        2,
+        "--json and --latex are two forms of the same; choose one",
+    )
 
 
 def test_baseline_outlives_its_run(runs: Path) -> None:

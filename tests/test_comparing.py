@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -148,6 +149,13 @@ def test_an_interrupted_trial_takes_its_round_away_and_shifts_no_other() -> None
     assert comparison.warnings == ("run-001:wal: of 8 trials, 1 interrupted and left out",)
 
 
+def test_a_run_that_ended_early_is_told_once() -> None:
+    early = run(1, trials("wal", STEADY), trials("delete", SLOWER))
+    early = replace(early, status="interrupted", planned={"order": "interleaved", "trials": 20})
+    comparison, _ = one(benchctl.compare(early))
+    assert comparison.warnings == ("run-001 is interrupted: 4 trials of 20 not made (benchctl resume run-001)",)
+
+
 def test_a_round_of_which_a_resume_made_half_is_no_round() -> None:
     wal, delete = trials("wal", STEADY), trials("delete", [value * 1.1 for value in STEADY])
     delete[4:] = [replace(trial, started=trial.started + timedelta(days=1)) for trial in delete[4:] if trial.started]
@@ -279,6 +287,41 @@ def test_several_candidates_are_each_compared_with_the_base() -> None:
     others = [run(n, trials("wal", STEADY), trials("delete", SLOWER)) for n in (2, 3)]
     found = benchctl.compare(TURNS, others)
     assert [(one.base, one.candidate) for one in found] == [("run-001", "run-002"), ("run-001", "run-003")]
+
+
+def test_records_without_a_uid_are_told_apart_by_their_directories() -> None:
+    base, other = (replace(run(n, trials("a", STEADY)), uid="", path=Path(f"run-00{n}")) for n in (1, 2))
+    comparison, _ = one(benchctl.compare(base, other))
+    assert (comparison.is_paired, comparison.warnings) == (False, (wording.APART,))
+
+
+def test_runs_of_one_number_from_two_directories_are_called_by_their_paths() -> None:
+    base, other = (
+        replace(run(1, trials("a", STEADY)), uid=name, path=Path(name) / "run-001") for name in ("mine", "theirs")
+    )
+    comparison, _ = one(benchctl.compare(base, other))
+    assert (comparison.base, comparison.candidate) == ("mine/run-001", "theirs/run-001")
+
+
+def test_what_is_no_run_is_refused_in_words() -> None:
+    wrong: Any = 12
+    with pytest.raises(UsageError, match=r"^a run is named by a text such as 'run-012', or is a record, not 12$"):
+        benchctl.compare(wrong)
+
+
+def test_seven_metrics_of_two_thousand_trials_are_corrected_together() -> None:
+    shuffler = Random(7)
+    made = [[shuffler.gauss(100, 2) for _ in range(1000)] for _ in range(14)]
+    sides = []
+    for case, columns in (("a", made[:7]), ("b", made[7:])):
+        records = [
+            {f"m{i}": MetricRecord(value=c[n], better="lower") for i, c in enumerate(columns)} for n in range(1000)
+        ]
+        sides.append([replace(t, metrics=m) for t, m in zip(trials(case, made[0]), records, strict=True)])
+    (comparison,) = benchctl.compare(run(1, *sides))
+    assert [row.verdict for row in comparison.rows] == ["equivalent"] * 7
+    raw = sorted(row.test.p for row in comparison.rows if row.test)
+    assert min(row.p_adjusted or 0.0 for row in comparison.rows) == pytest.approx(min(7 * raw[0], 1.0))
 
 
 def test_a_run_that_is_nowhere_is_answered_with_those_there_are(tmp_path: Path) -> None:

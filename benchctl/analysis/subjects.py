@@ -67,6 +67,11 @@ def _began(trial: TrialRecord) -> float:
     return trial.started.timestamp() if trial.started else 0.0
 
 
+def is_same_run(one: RunRecord, other: RunRecord) -> bool:
+    """By uid; a damaged record may have none, and is itself by its directory."""
+    return (one.uid or one.path) == (other.uid or other.path)
+
+
 def resumed_at(run: RunRecord) -> list[float]:
     """When a run was taken up again, in seconds since the epoch."""
     found = [entry.get("at") for entry in run.resumed if isinstance(entry, Mapping)]
@@ -173,7 +178,7 @@ def _definition(part: Part, name: str) -> Mapping[str, Any]:
 
 def design(base: Part, candidate: Part) -> tuple[bool, str]:
     """Whether the trials took turns round by round; and if not, what to know of how they were made."""
-    if base.run.uid != candidate.run.uid:
+    if not is_same_run(base.run, candidate.run):
         return False, wording.APART
     order = base.run.planned.get("order") or "interleaved"
     if order == "interleaved":

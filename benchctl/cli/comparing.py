@@ -12,6 +12,7 @@ from benchctl.cli.console import print_json, say, terminal_width
 from benchctl.cli.group import cli
 from benchctl.cli.options import Command, json_option, results_option
 from benchctl.cli.selecting import saying_where_else
+from benchctl.errors import UsageError
 
 FORMS = {
     "markdown": "Print tables in Markdown.",
@@ -65,6 +66,8 @@ def compare(base: str, candidates: Sequence[str], *, as_json: bool, form: str | 
     """
     from benchctl.compare_choices import CompareChoices
 
+    if as_json and form:
+        raise UsageError(f"--json and --{form} are two forms of the same; choose one")
     with saying_where_else():
         answer = CompareChoices([base, *candidates], **given).answer()
     if as_json:
