@@ -92,9 +92,9 @@ def comparisons(base: Given, candidates: Sequence[Given], asked: Asked) -> list[
     Raises UsageError for what can't be compared.
     """
     pairs = [(base, candidate) for candidate in candidates] or _cases_of(base)
-    parts = [part for pair in pairs for one in pair for part in map(one.part, one.cases)]
-    _check_measured(parts)
-    names = metric_names(parts, asked)
+    for named in (pairs[0][0], *candidates):
+        _check_measured(named)
+    names = metric_names([part for pair in pairs for one in pair for part in map(one.part, one.cases)], asked)
     return [_comparison(*pair, names, asked) for pair in map(_told_apart, map(_same_case, pairs))]
 
 
@@ -107,12 +107,14 @@ def _cases_of(base: Given) -> list[tuple[Given, Given]]:
     return [(first, base.with_case(name)) for name in names if name != first.case]
 
 
-def _check_measured(parts: Sequence[Part]) -> None:
+def _check_measured(side: Given) -> None:
     """Raises UsageError for a side of which nothing could be told."""
-    for part in parts:
-        if part.trials and not any(trial.metrics for trial in part.trials):
-            hint = "its trials have no metrics in their records: declare some in the config, and run it again"
-            raise UsageError(f"{part.run.id} has nothing to compare", hint=hint)
+    trials = [trial for case in side.cases for trial in side.part(case).trials]
+    if not trials:
+        raise UsageError(f"{side.label} has no trial that was measured to its end; benchctl show tells why")
+    if not any(trial.metrics for trial in trials):
+        hint = "its trials have no metrics in their records: declare some in the config, and run it again"
+        raise UsageError(f"{side.label} has nothing to compare", hint=hint)
 
 
 def _same_case(pair: tuple[Given, Given]) -> tuple[Given, Given]:
@@ -176,9 +178,6 @@ def _pairs(base: Given, candidate: Given) -> tuple[list[tuple[Part, Part]], list
     ours, theirs = base.cases, candidate.cases
     if is_same_run(base.run, candidate.run) and set(ours) & set(theirs):
         raise UsageError(f"{base.label} and {candidate.label} are the same trials; name two cases, or two runs")
-    for one, cases in ((base, ours), (candidate, theirs)):
-        if not any(one.part(case).trials for case in cases):
-            raise UsageError(f"{one.label} has no trial that was measured to its end; benchctl show tells why")
     if len(ours) == len(theirs) == 1:
         is_odd = ours != theirs and base.case is None and candidate.case is None
         odd = [f"case {ours[0] or '(unnamed)'} is compared with case {theirs[0] or '(unnamed)'}: each run has no other"]

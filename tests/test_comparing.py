@@ -130,6 +130,17 @@ def test_a_run_without_a_trial_that_counts_is_named() -> None:
         benchctl.compare(failed, run(2, trials(None, STEADY)))
 
 
+def test_case_that_failed_keeps_no_other_from_being_compared() -> None:
+    broken = [replace(trial, status="failed") for trial in trials("off", STEADY[:2])]
+    found = benchctl.compare(run(1, trials("wal", STEADY), broken, trials("delete", SLOWER)))
+    assert [(one.candidate, one.rows[0].verdict) for one in found] == [
+        ("run-001:off", None),
+        ("run-001:delete", "worse"),
+    ]
+    assert found[0].rows[0].sentence == "nothing to compare: no trial of the candidate that counts has a value"
+    assert found[0].warnings == ("run-001:off: of 2 trials, 2 failed and left out",)
+
+
 def test_warm_ups_and_failed_trials_are_never_taken_in() -> None:
     made = trials("wal", (*STEADY, 999.0, 999.0))
     made[8], made[9] = replace(made[8], status="failed"), replace(made[9], warmup=True)

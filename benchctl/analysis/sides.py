@@ -63,7 +63,7 @@ def sides_of(subject: Subject, *, is_paired: bool) -> Sides:
     rounds = _common_rounds(trials) if is_paired else []
     if is_paired and len(rounds) < min(2, *map(len, trials)):
         warnings += [wording.NO_COMMON_ROUNDS]
-    elif is_paired:
+    elif rounds:
         warnings += _without_partner(trials, rounds)
         trials = [[(number, dict(side)[number]) for number in rounds] for side in trials]
         return _made(trials, warnings, is_paired=True)

@@ -30,7 +30,7 @@ def form_options(command: Command) -> Command:
 
 @cli.command(
     short_help="Compare runs or cases, with how sure one may be.",
-    epilog='Example: benchctl compare run-001:wal run-002:wal --fail-if "p99 worse by 5%"',
+    epilog='Example: benchctl compare run-001 run-002 --fail-if "p99 worse by 5%"',
 )
 @click.argument("base", default="latest")
 @click.argument("candidates", metavar="[CANDIDATE]...", nargs=-1)
