@@ -125,3 +125,10 @@ def test_what_a_file_holds_is_shown_and_not_obeyed() -> None:
 def test_cases_differ_in_their_params() -> None:
     found = case_differences({"journal": "wal", "sync": "full"}, {"journal": "delete", "sync": "full"})
     assert found == (Difference("params", "params journal", "wal", "delete"),)
+
+
+def test_of_many_differences_the_most_suspicious_are_shown_and_the_others_counted() -> None:
+    many = tuple(Difference("config", f"config vars.v{i}", "1", "2") for i in range(23))
+    lines = differences_text(many, "run-001", "run-002").split("\n")
+    assert lines[20:] == ["config vars.v19  1        2", "... and 3 more, less suspicious (--json has all)"]
+    assert len(differences_text(many[:20], "run-001", "run-002").split("\n")) == 21

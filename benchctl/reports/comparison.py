@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from benchctl.analysis.wording import number, p_value, signed
-from benchctl.reports.differences import differences_text, shown
+from benchctl.reports.differences import MOST_SHOWN, differences_text, not_shown, shown
 from benchctl.reports.text import clean, fitted, table
 
 if TYPE_CHECKING:
@@ -100,8 +100,9 @@ def _has_differences(comparison: Comparison) -> bool:
 
 def _differing(comparison: Comparison) -> Iterator[str]:
     """What else differs, in a sentence each."""
-    for one in comparison.differences:
+    for one in comparison.differences[:MOST_SHOWN]:
         yield f"differs: {clean(one.what)}: {shown(one.base)} in the base, {shown(one.candidate)} in the candidate"
+    yield from not_shown(comparison.differences)
 
 
 def _markdown_lines(comparison: Comparison) -> Iterator[str]:

@@ -25,6 +25,7 @@ FACTS = {  # of a host, in the order of suspicion
 CLOCK = ("clock_offset_s", "clock_uncertainty_s")
 LEAST_CLOCK_S = 0.001  # the offsets of clocks that are synchronised wander by less
 VALUE_WIDTH = 60
+MOST_SHOWN = 20  # the rest of two runs that have little in common says nothing
 NOTHING = "nothing else that is recorded of the two differs"
 
 
@@ -44,11 +45,17 @@ def differences(base: RunRecord, candidate: RunRecord) -> tuple[Difference, ...]
 
 
 def differences_text(found: tuple[Difference, ...], base: str, candidate: str) -> str:
-    """A line for each, under the names of the two runs."""
+    """A line for each of the most suspicious, under the names of the two runs."""
     if not found:
         return NOTHING
-    rows = [(clean(one.what), shown(one.base), shown(one.candidate)) for one in found]
-    return "\n".join(table(("DIFFERS", clean(base), clean(candidate)), rows))
+    rows = [(clean(one.what), shown(one.base), shown(one.candidate)) for one in found[:MOST_SHOWN]]
+    return "\n".join([*table(("DIFFERS", clean(base), clean(candidate)), rows), *not_shown(found)])
+
+
+def not_shown(found: tuple[Difference, ...]) -> list[str]:
+    """A line about those that are too many; none where all are shown."""
+    left_out = len(found) - MOST_SHOWN
+    return [f"... and {left_out} more, less suspicious (--json has all)"] if left_out > 0 else []
 
 
 def case_differences(base: Mapping[str, Any], candidate: Mapping[str, Any]) -> tuple[Difference, ...]:
