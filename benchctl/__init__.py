@@ -18,6 +18,7 @@ from benchctl.errors import BenchctlError, ConfigError, UsageError
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from benchctl.analysis.findings import Comparison
     from benchctl.config.model import Benchmark, Metric, Output
     from benchctl.events import Listener
     from benchctl.hosts.files.transfer import Copied
@@ -31,6 +32,7 @@ __version__ = "0.1.0"
 __all__ = [
     "BenchctlError",
     "ConfigError",
+    "compare",
     "compile_plan",
     "copy",
     "find",
@@ -284,6 +286,32 @@ def _records(runs: str | RunRecord | Sequence[str | RunRecord], results: str | P
         raise UsageError("no run was named; name one or more, such as latest")
     found = [one if isinstance(one, RunRecord) else find(one, results=results) for one in listed]
     return list({record.uid: record for record in found}.values())
+
+
+def compare(
+    base: str | RunRecord,
+    candidates: str | RunRecord | Sequence[str | RunRecord] = (),
+    *,
+    metrics: str | Sequence[str] = (),
+    margin: float | Mapping[str, float] | None = None,
+    results: str | Path | None = None,
+) -> list[Comparison]:
+    """The base compared with each candidate, metric by metric and case by case: docs/compare.md tells what it is worth.
+
+    base, candidates: records, names as for `find`, or names of saved baselines. Without candidates the other cases of
+    the base's run are compared with its case, or with its first one. metrics: these, which count as declared; without,
+    the declared ones, or all where none is. margin: the share that makes no difference, 0.03 for 3 %, of all or by
+    metric; None is the config's, else 3 %. Raises RunNotFound, RunUnreadable, UsageError.
+    """
+    from benchctl import comparing, given
+    from benchctl.analysis.subjects import Asked
+    from benchctl.runs.record import RunRecord
+
+    listed = [candidates] if isinstance(candidates, (str, RunRecord)) else list(candidates)
+    names = given.texts([metrics] if isinstance(metrics, str) else metrics, "metrics")
+    asked, store = Asked(names, *given.margins(margin)), open_store(results)
+    found, *others = [comparing.given(one, store) for one in (base, *listed)]
+    return comparing.comparisons(found, others, asked)
 
 
 def copy(source: str, target: str, *, config: str | Path | None = None, listeners: Sequence[Listener] = ()) -> Copied:

@@ -79,6 +79,16 @@ def seconds(given: Any, what: str) -> float | None:
     return None if given is None else float(given)
 
 
+def margins(given: Any) -> tuple[float | None, dict[str, float]]:
+    """A share for all metrics, or one for each of some by name. Raises UsageError."""
+    of_each = dict(given) if isinstance(given, Mapping) else {}
+    of_all = None if isinstance(given, Mapping) else given
+    for share in (*of_each.values(), *([] if of_all is None else [of_all])):
+        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share < 1:
+            raise UsageError(f"margin must be a share above 0 and below 1, such as 0.03 for 3 %, not {share!r}")
+    return of_all, of_each
+
+
 def encodable(text: str) -> None:
     """Raise UsageError when the text can't be part of a file name here: Python has the locale's encoding then."""
     encoding = sys.getfilesystemencoding()

@@ -47,7 +47,7 @@ class BenchmarkTask(Task[Any]):
 
 
 def collection(config: str | Path) -> Collection:
-    """The tasks of one benchmark: run, list, show, plot, and one per stage under `stages`.
+    """The tasks of one benchmark: run, list, show, plot, compare, and one per stage under `stages`.
 
     config: relative to the file that calls this, or to the current directory where no file does. A config with
     problems ends `inv` with those.
@@ -56,7 +56,9 @@ def collection(config: str | Path) -> Collection:
     path = (Path(caller).resolve().parent if caller else Path.cwd()) / config
     with _ending_inv():
         benchmark = benchctl.load(path)
-    made = Collection(_run_task(path), _list_task(benchmark), _show_task(benchmark), _plot_task(benchmark))
+    made = Collection(_run_task(path), _list_task(benchmark), _show_task(benchmark))
+    made.add_task(_plot_task(benchmark))
+    made.add_task(_compare_task(benchmark))
     made.add_collection(_stages(path, benchmark), name="stages")
     return made
 
@@ -150,6 +152,39 @@ def _plot_task(benchmark: Benchmark) -> BenchmarkTask:
     _take(plot, ["context"], {"run": "latest", "name": None, "out": "", **defaults})
     texts = {name: option.text for name, option in keys.items()}
     return BenchmarkTask(plot, name="plot", iterable=repeatable, help=options | texts)
+
+
+def _compare_task(benchmark: Benchmark) -> BenchmarkTask:
+    def compare(context: Context, runs: str, form: str, save: str, **given: Sequence[str]) -> None:
+        """Compare runs, or the cases of one run."""
+        from benchctl.compare_choices import CompareChoices, check_form
+
+        results = benchctl.results_directory(benchmark)
+        with _ending_inv():
+            check_form(form)
+            answer = CompareChoices(
+                runs.split(","), given["metric"], given["margin"], given["fail_if"], save or None, results
+            ).answer()
+        if answer.comparisons:
+            print(answer.text(form or None))
+        for one in answer.outcomes:
+            print(one.sentence, file=sys.stderr)
+        if answer.saved:
+            print(f"saved  {answer.saved}", file=sys.stderr)
+        if answer.exit_code:
+            raise Exit(code=answer.exit_code)
+
+    options = {
+        "runs": "the base and what to compare it with, with commas between: run-001,run-002:wal; latest: its cases",
+        "metric": "only this metric, also an undeclared one; repeatable",
+        "margin": "what makes no difference: 5%, or p99=1% for one metric; repeatable",
+        "fail_if": 'end with exit code 5 if this is so: "p99 worse by 5%"; repeatable',
+        "form": "markdown, latex or csv",
+        "save": "keep the candidate, or the only run, as a baseline of this name",
+    }
+    repeatable = ["metric", "margin", "fail_if"]
+    _take(compare, ["context"], {"runs": "latest", **dict.fromkeys(repeatable), "form": "", "save": ""})
+    return BenchmarkTask(compare, name="compare", iterable=repeatable, help=options)
 
 
 def _flag(key: str) -> str:

@@ -63,6 +63,15 @@ def format_duration(seconds: float) -> str:
     return sign + "".join(parts)
 
 
+def parse_share(text: str) -> float:
+    """`3%` as 0.03. Raises ValueError, which says how it is written."""
+    match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*%\s*", text)
+    found = float(match[1]) / 100 if match else 0.0
+    if not 0 < found < 1:
+        raise ValueError(f"must be a share above 0% and below 100%, such as 3%, not {_short(text)}")
+    return found
+
+
 def _below_a_second(nanoseconds: int) -> str:
     for unit in ("ms", "us"):
         if nanoseconds >= _NANOSECONDS[unit]:

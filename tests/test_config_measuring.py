@@ -72,7 +72,7 @@ def test_metrics_of_every_kind_are_read(tmp_path: Path) -> None:
     metrics = load(
         written(
             tmp_path,
-            GOOD | {"unit": "ms", "better": "lower"},
+            GOOD | {"unit": "ms", "better": "lower", "margin": "1.5%"},
             {"name": "rows", "source": "latency", "aggregate": "count", "unit": "ops"},
             {"name": "rate", "source": "latency", "column": "t", "aggregate": "rate", "unit": "ops/s"},
             {"name": "tail", "source": "latency", "column": "n", "aggregate": "p99.99"},
@@ -152,6 +152,8 @@ AGGREGATES = (
          "name a row"),
         ({"aggregate": "count", "unit": "ops/s"}, ".unit: count is a number of rows, and ops/s measures operations per "
          "time; remove it, or name a row"),
+        ({"margin": "3"}, ".margin: must be a share above 0% and below 100%, such as 3%, not '3'"),
+        ({"margin": "100%"}, ".margin: must be a share above 0% and below 100%, such as 3%, not '100%'"),
         ({"better": "less"}, ".better: must be lower or higher, not 'less'"),
         ({"stage": "load"}, ".stage: 'stage' means nothing for a metric of a column; remove it"),
         ({"json": "$.a"}, ".column: 'column' means nothing beside json; remove it"),

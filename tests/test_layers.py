@@ -31,6 +31,7 @@ LAYERS = {  # what may be imported at run time from where; itself always
     "plan": ("config", "hosts", "project_task", "schedule", *BASE),
     "workflow": ("plan", "schedule", "project_task", "runs", "hosts", "config", *BASE),
     "copying": ("plan", "hosts", "config", *BASE),
+    "comparing": ("analysis", "reports", "runs", *BASE),
     "reports": ("analysis", "runs", "config", *BASE),
     "scaffold": ("errors",),
     "given": ("names", "errors"),  # checks of the API and the front ends
@@ -41,6 +42,7 @@ LAYERS = {  # what may be imported at run time from where; itself always
         "plots",
         "analysis",
         "copying",
+        "comparing",
         "reports",
         "runs",
         "config",
@@ -48,8 +50,9 @@ LAYERS = {  # what may be imported at run time from where; itself always
     ),  # benchctl/__init__.py, the API
     "choices": ("", "given", "reports", "errors", "units"),  # shared by the front ends
     "plot_options": (),
-    "cli": ("", "choices", "plot_options", "scaffold", "reports", "runs", "config", *BASE),
-    "tasks": ("", "choices", "plot_options", "reports", "runs", "config", *BASE),
+    "compare_choices": ("", "analysis", "comparing", "reports", "runs", *BASE),
+    "cli": ("", "choices", "compare_choices", "plot_options", "scaffold", "reports", "runs", "config", *BASE),
+    "tasks": ("", "choices", "compare_choices", "plot_options", "reports", "runs", "config", *BASE),
 }
 OWNERS = {  # library: who alone imports it
     "yaml": ("config",),
@@ -61,6 +64,7 @@ OWNERS = {  # library: who alone imports it
     "click": ("cli",),
     "numpy": ("analysis", "plots"),  # plots hand over what they draw in its arrays
     "pandas": ("analysis",),
+    "scipy": ("analysis",),
     "zstandard": ("analysis",),
     "compression": ("analysis",),  # of the standard library, from Python 3.14 on
     "matplotlib": ("plots",),

@@ -17,7 +17,7 @@ import benchctl
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {"asyncio", "cryptography", "fabric", "flask", "invoke", "jinja2", "matplotlib", "numpy", "pandas", "paramiko"}
-HEAVY |= {"rich", "seaborn", "voluptuous", "yaml"}
+HEAVY |= {"rich", "scipy", "seaborn", "voluptuous", "yaml"}
 REPORT = "import sys; print('LOADED', *{name.partition('.')[0] for name in sys.modules})"
 
 

@@ -63,7 +63,7 @@ def test_inv_lists_the_benchmark_and_its_stages_beside_the_projects_own_tasks(pr
     ended = inv(project, "--list")
     assert ended.code == 0
     names = [line.split()[0] for line in ended.out.splitlines()[2:] if line.strip()]
-    ours = ["list", "plot", "run", "show", "stages.greet", "stages.part"]
+    ours = ["compare", "list", "plot", "run", "show", "stages.greet", "stages.part"]
     assert names == ["hello", *(f"bench.{name}" for name in ours)]
 
 
@@ -107,9 +107,25 @@ def test_inv_draws_the_plots_of_a_kept_run(project: Path) -> None:
     assert (ended.code, ended.out, ended.err) == (2, "", said)
 
 
+def test_inv_compares_runs_and_ends_with_5_where_a_condition_is_met(project: Path) -> None:
+    case = "cases: [{name: a, params: {n: '1'}}, {name: b, params: {n: '2'}}]\ntrials: {repeat: 3}\n"
+    stage = "stages: [{name: load, command: 'echo took $n.$((BENCHCTL_TRIAL % 2))1'}]\n"
+    metric = "metrics: [{name: took, stage: load, regex: 'took ([0-9.]+)', better: lower}]\n"
+    config_in(project, "benchmark: {name: small}\n" + case + stage + metric)
+    assert inv(project, "bench.run").code == 0
+    ended = inv(project, "bench.compare", "--fail-if", "took worse by 5%")
+    assert ended.code == 5
+    assert ended.out.startswith("run-001:b against run-001:a: trials in turns, paired by round")
+    assert ended.err.startswith("failed (took worse by 5%): took: worse: ")
+    ended = inv(project, "bench.compare", "--runs", "1:a,1:b", "--form", "csv", "--metric", "took", "--margin", "3%")
+    assert (ended.code, ended.out.splitlines()[1].split(",")[:3]) == (0, ["run-001:a", "run-001:b", "took"])
+    ended = inv(project, "bench.compare", "--form", "cvs")
+    assert (ended.code, ended.err) == (2, "there is no form 'cvs'. Forms: markdown, latex, csv. Did you mean 'csv'?\n")
+
+
 def test_a_collection_made_where_there_is_no_file_looks_in_the_current_directory(project: Path) -> None:
     code = "import benchctl.tasks as t; print(sorted(t.collection('config.yaml').task_names))"
-    assert python_in(project, code).out == "['list', 'plot', 'run', 'show', 'stages.greet', 'stages.part']\n"
+    assert python_in(project, code).out == "['compare', 'list', 'plot', 'run', 'show', 'stages.greet', 'stages.part']\n"
 
 
 def test_inv_of_one_stage_is_a_run_of_that_stage_alone(project: Path) -> None:

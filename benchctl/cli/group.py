@@ -14,7 +14,7 @@ from benchctl.cli.console import give_up, say
 GROUPS = {
     "Begin": ("init", "validate"),
     "Run": ("run", "plan", "resume"),
-    "Look at runs": ("list", "show", "logs", "plot"),
+    "Look at runs": ("list", "show", "logs", "plot", "compare"),
     "Move files": ("copy",),
 }
 EXIT_CODES = """\b
@@ -24,6 +24,7 @@ Exit codes:
   2    the command line or the config makes no sense; nothing was started
   3    done, but incomplete
   4    a host could not be reached, or refused us
+  5    a threshold of compare --fail-if was crossed
   6    there is no such run, or it can't be read
   70   a mistake in benchctl itself
   130  stopped by Ctrl-C (129 by SIGHUP, 143 by SIGTERM)"""

@@ -38,7 +38,7 @@ _PLAIN = {
     ("stages", "health_check"): {"type", "timeout", "retries", "interval", "status", "must_start"},
     ("stages", "outputs"): {"name", "optional", "collect"},
     ("plots",): {"name", "source", "type", "x", "y", "aggregation", "format"} | _LOOKS,
-    ("metrics",): {"name", "source", "column", "aggregate", "json", "stage", "value", "unit", "better"},
+    ("metrics",): {"name", "source", "column", "aggregate", "json", "stage", "value", "unit", "better", "margin"},
 }
 
 

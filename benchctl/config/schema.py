@@ -35,6 +35,7 @@ from benchctl.config.values import (
     number_pattern,
     one_of,
     secret,
+    share,
     task_name,
     text,
     user_name,
@@ -251,6 +252,7 @@ METRIC = Noun(
             Optional("value"): expression,
             Optional("unit"): text,
             Optional("better"): one_of("lower", "higher"),
+            Optional("margin"): share,  # comparisons read it in the document that a run keeps
         }
     ),
 )

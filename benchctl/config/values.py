@@ -24,7 +24,7 @@ from benchctl.expression import parse as parse_expression
 from benchctl.json_path import Path as JsonPath
 from benchctl.json_path import parse as parse_json_path
 from benchctl.template import did_you_mean
-from benchctl.units import check_timestamp_unit, parse_duration
+from benchctl.units import check_timestamp_unit, parse_duration, parse_share
 
 Check = Callable[[Any], Any]
 
@@ -100,6 +100,14 @@ def duration(value: Any) -> float:
     if not found:
         raise Invalid("must be longer than 0s")
     return found
+
+
+def share(value: Any) -> float:
+    """`3%` as 0.03."""
+    try:
+        return parse_share(text(value))
+    except ValueError as error:
+        raise Invalid(str(error)) from error
 
 
 def duration_or_none(value: Any) -> float | None:
