@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchctl.analysis.student import Estimate, estimate, t_quantile
+from benchctl.config.model import UNTIL_MAX, UNTIL_MIN
 from benchctl.config.precision import Precision
 
 LOOKS = 3
-FEWEST = 5  # trials, unless the config says otherwise
-MOST = 50
 _NO_END = 1_000_000  # more trials than these are not worth telling
 
 
@@ -35,8 +34,8 @@ class Judgement:
 class Limits:
     """From how many trials on to look, after how many to give up, and how many seconds are left of the budget."""
 
-    fewest: int = FEWEST
-    most: int = MOST
+    fewest: int = UNTIL_MIN
+    most: int = UNTIL_MAX
     left_s: float | None = None
 
 
@@ -51,7 +50,9 @@ class Step:
     judgement: Judgement
 
 
-def judge(values: Sequence[float], precision: Precision, *, unit: str | None = None, fewest: int = FEWEST) -> Judgement:
+def judge(
+    values: Sequence[float], precision: Precision, *, unit: str | None = None, fewest: int = UNTIL_MIN
+) -> Judgement:
     """values: one per trial that counts, in the order they were made, in `unit`.
 
     Raises ValueError where the precision is in a unit of another kind.
