@@ -158,7 +158,7 @@ def _copy_flaw(path: str, schedule: Schedule) -> str:
     names = {name.name for name in names_in(path)}
     params = [f"params.{name}" for case in schedule.cases for name in case.params]
     needed = ["case"] if len(schedule.cases) > 1 and not names.intersection(["case", *params]) else []
-    needed += ["trial"] if schedule.trials.repeat + schedule.trials.warmup > 1 and "trial" not in names else []
+    needed += ["trial"] if schedule.trials.most + schedule.trials.warmup > 1 and "trial" not in names else []
     if not needed:
         return ""
     braces = " and ".join(f"{{{{{name}}}}}" for name in needed)

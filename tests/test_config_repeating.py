@@ -13,7 +13,8 @@ from benchctl.errors import ConfigError
 
 HEAD = """\
 benchmark: {name: x}
-stages: [{name: load, command: 'true', outputs: [{name: out, remote_path: out.csv, data_schema: {ms: {type: float, unit: ms}}}]}]
+stages:
+  - {name: load, command: 'true', outputs: {name: out, remote_path: o, data_schema: {ms: {type: float, unit: ms}}}}
 metrics: [{name: p99, source: out, column: ms, aggregate: p99}, {name: tps, stage: load, regex: "tps = (1)"}]
 trials:
 """

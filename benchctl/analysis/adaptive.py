@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchctl.analysis.student import Estimate, estimate, t_quantile
-from benchctl.config.model import UNTIL_MAX, UNTIL_MIN
+from benchctl.config.model import UNTIL_MAX, UNTIL_MIN, Until
 from benchctl.config.precision import Precision
+from benchctl.runs.record import TrialRecord
+from benchctl.runs.repetition import Repetition
 
 LOOKS = 3
 _NO_END = 1_000_000  # more trials than these are not worth telling
@@ -41,13 +43,42 @@ class Limits:
 
 @dataclass(frozen=True)
 class Step:
-    """Whether there is to be another trial, and why not: it is `tight`, at its `most`, out of `budget`, or there is
-    `no_value` to go by.
+    """Whether there is to be another trial, and why not: it is `precise` enough, at its `max`, out of `budget`, or
+    there is `no_value` to go by.
     """
 
     goes_on: bool
-    reason: Literal["", "tight", "most", "budget", "no_value"]
+    reason: Literal["", "precise", "max", "budget", "no_value"]
     judgement: Judgement
+
+
+def decide(until: Until, case: str | None, trials: Sequence[TrialRecord], left_s: float | None = None) -> Repetition:
+    """How exactly a case is known by its measured trials that are over, and whether that ends it.
+
+    left_s: of the budget, where there is one.
+    """
+    metrics = [trial.metrics.get(until.precision.metric) if trial.counts else None for trial in trials]
+    unit = next((metric.unit for metric in metrics if metric and metric.value is not None), None)
+    step = next_step(
+        [metric.value if metric else None for metric in metrics],
+        until.precision,
+        Limits(until.min, until.max, left_s),
+        took_s=[trial.duration_s for trial in trials if trial.duration_s is not None],
+        unit=unit,
+    )
+    known = step.judgement.estimate
+    return Repetition(
+        case=case,
+        metric=until.precision.metric,
+        until=str(until.precision),
+        ended=step.reason,
+        trials=len(trials),
+        count=known.count if known else 0,
+        mean=known.mean if known else None,
+        half_width=known.half_width if known else None,
+        unit=unit,
+        more=step.judgement.more,
+    )
 
 
 def judge(
@@ -78,9 +109,9 @@ def next_step(
     known = [value for value in values if value is not None]
     judgement = judge(known, precision, unit=unit, fewest=limits.fewest)
     if judgement.is_tight:
-        return Step(False, "tight", judgement)
+        return Step(False, "precise", judgement)
     if len(values) >= limits.most:
-        return Step(False, "most", judgement)
+        return Step(False, "max", judgement)
     if len(values) >= limits.fewest and not known:
         return Step(False, "no_value", judgement)
     expected_s = statistics.median(took_s) if took_s else 0.0

@@ -42,13 +42,15 @@ def validate(config: str | None, settings: Sequence[str], as_json: bool) -> None
         print_json(verdict(config or error.problems[0].file, error.problems))
         sys.exit(error.exit_code)
     warn(benchmark.warnings)
+    sure, most = len(plan.schedule.sure), len(plan.schedule.order)
     if as_json:
-        made = {"cases": len(plan.schedule.cases), "trials": len(plan.schedule.order)}
+        made = {"cases": len(plan.schedule.cases), "trials": sure, "trials_max": most}
         print_json(verdict(str(benchmark.path), warnings=benchmark.warnings) | made)
     else:
         parts = [count(len(benchmark.stages), "stage")]
         parts += [count(len(plan.schedule.cases), "case")] if plan.schedule.cases else []
-        parts += [] if plan.schedule.is_single else [count(len(plan.schedule.order), "trial")]
+        trials = count(most, "trial") if sure == most else f"{sure} to {count(most, 'trial')}"
+        parts += [] if plan.schedule.is_single else [trials]
         say(f"{config or benchmark.path.name}: {benchmark.name}, {', '.join(parts)}, no problems")
 
 

@@ -11,8 +11,8 @@ from benchctl.config.draft import Draft, Item
 from benchctl.config.draft import draft as read_draft
 from benchctl.config.masking import exposed_passwords, masked
 from benchctl.config.model import (
-    UNTIL_MIN,
     UNTIL_MAX,
+    UNTIL_MIN,
     Benchmark,
     Column,
     Copy,

@@ -84,6 +84,8 @@ def _took(row: RunRecord, now: datetime) -> float | None:
 def _trials(row: RunRecord) -> str:
     """How many, or how many of those planned succeeded where some did not or are still to come."""
     good, made = _counted(row)
+    if row.planned.get("until") and row.planned.get("trials") is None:
+        return f"{good}/?"
     total = max(made, int(row.planned.get("trials") or 0) - _planned_warmups(row))
     return f"{good}/{total}" if good < total else str(total or "")
 

@@ -72,6 +72,12 @@ def _case_row(case: str, trials: Sequence[TrialRecord]) -> tuple[str, ...]:
 
 def _planned(record: RunRecord) -> list[str]:
     planned, trials = record.planned.get("trials"), len(record.trials)
-    if not isinstance(planned, int) or planned <= trials or record.status == "running":
+    if record.status == "running":
+        return []
+    if planned is None and record.planned.get("until"):
+        going_on = [clean(one.case) for one in record.repetition if one.case and not one.ended]
+        cases = f" of {', '.join(going_on)}" if going_on else ""
+        return [f"    further trials{cases} not made (benchctl resume {clean(record.id)})"]
+    if not isinstance(planned, int) or planned <= trials:
         return []
     return [f"    {count(planned - trials, 'trial')} of {planned} not made (benchctl resume {clean(record.id)})"]

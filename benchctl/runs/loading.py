@@ -149,7 +149,9 @@ def _interrupted(record: RunRecord, run: RunDirectory, told: replay.Told | None)
     """The run of a writer that is gone, completed by what its journal says."""
     if told is None:
         return replace(record, status="interrupted", error=_ended_early(None))
-    record = replace(record, counts=replace(record, trials=tuple(_trials_told(run, told))).counted().counts)
+    counts = replace(record, trials=tuple(_trials_told(run, told))).counted().counts
+    known = {one.case: one for one in (*record.repetition, *RunRecord.from_json(told.run).repetition)}
+    record = replace(record, counts=counts, repetition=tuple(known.values()))
     if told.is_over:
         end = RunRecord.from_json(told.run)
         return replace(

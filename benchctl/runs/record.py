@@ -24,6 +24,7 @@ from benchctl.runs.fields import (
     records_by_name,
     texts,
 )
+from benchctl.runs.repetition import Repetition
 from benchctl.runs.store import TRIAL, RunDirectory
 
 FORMAT = 1
@@ -350,9 +351,10 @@ class RunRecord(Record):
     git: Mapping[str, Any] | None = key(dict, plain=True)
     versions: Mapping[str, Any] = json_object(plain=True)
     cases: Mapping[str, Any] = json_object()  # by name the parameters of each
-    planned: Mapping[str, Any] = json_object(plain=True)  # trials (how many), repeat, warmup, order, seed
+    planned: Mapping[str, Any] = json_object(plain=True)  # trials (how many), repeat, warmup, order, seed, until, ..
     counts: Mapping[str, Any] = json_object(plain=True)
     resumed: tuple[Any, ...] = key(tuple, (), list)  # by whom and when
+    repetition: tuple[Repetition, ...] = records(Repetition)  # of each case, where `until` decides how often
     around: TrialRecord | None = field(default=None, metadata=_AROUND)
     plots: tuple[PlotRecord, ...] = records(PlotRecord)
     flags: tuple[str, ...] = texts()

@@ -65,7 +65,7 @@ def replay(journal: Iterable[Event]) -> Told | None:
 
 def _new_run(event: Event) -> Document:
     started = time_text(event.at)
-    return {"status": "running", "started": started, "hosts": {}, "flags": [], "error": None}
+    return {"status": "running", "started": started, "hosts": {}, "flags": [], "repetition": [], "error": None}
 
 
 def _run_started(told: Told, event: Event) -> None:
@@ -119,8 +119,16 @@ def _trial_finished(told: Told, event: Event) -> None:
     told.waited_for = None
 
 
+def _case_ended(told: Told, event: Event) -> None:
+    """It may be told again after a run was resumed."""
+    others = [one for one in told.run["repetition"] if one["case"] != event.data.get("case")]
+    told.run["repetition"] = [*others, dict(event.data)]
+
+
 def _run_finished(told: Told, event: Event) -> None:
     told.is_over = True
+    if isinstance(told.run.get("planned"), dict) and "planned" in event.data:
+        told.run["planned"]["trials"] = event.data["planned"]
     told.run |= {"finished": time_text(event.at)} | _some(event, "status", "duration_s", "error")
 
 
@@ -208,6 +216,7 @@ def _output_missed(told: Told, event: Event) -> None:
 
 
 _HANDLERS: dict[str, Callable[[Told, Event], None]] = {
+    events.CASE_ENDED: _case_ended,
     events.RUN_STARTED: _run_started,
     events.RUN_RESUMED: _run_resumed,
     events.HOST_CONNECTED: _host_connected,
