@@ -31,8 +31,9 @@ def trials(*values: float | None) -> list[TrialRecord]:
          " p99 +-5%"),
         ([4.0], {}, 9.0, "p99 is 4 ms after 1 trial: not yet as exact as asked for"),
         ([None] * 5, {}, None, "p99 has no value after 5 trials: there is nothing to go by"),
-        ([4.0, None, 5.0], {}, 1.0, "p99 is 4.5 ms +-6.353 (141.2%) after 3 trials (2 with a value): the budget has no room for"
-         " another; about 41 more trials would do for p99 +-5%"),
+        ([4.0, None, 5.0], {}, 1.0,
+         "p99 is 4.5 ms +-6.353 (141.2%) after 3 trials (2 with a value): the budget has no room for another; about 41"
+         " more trials would do for p99 +-5%"),
     ],
 )  # fmt: skip
 def test_how_exactly_a_case_is_known_is_told_in_a_line(

@@ -68,6 +68,20 @@ METADATA: dict[str, Any] = {
     "planned": {"trials": 1, "repeat": 1, "warmup": 0, "order": "interleaved", "seed": 7},
     "counts": {"succeeded": 1},
     "resumed": [],
+    "repetition": [
+        {
+            "case": None,
+            "metric": "p99",
+            "until": "p99 +-5%",
+            "ended": "precise",
+            "trials": 1,
+            "count": 1,
+            "mean": 4.5,
+            "half_width": 0.1,
+            "unit": "ms",
+            "more": 0,
+        }
+    ],
     "around": None,
     "plots": [
         {

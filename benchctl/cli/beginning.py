@@ -28,6 +28,7 @@ def validate(config: str | None, settings: Sequence[str], as_json: bool) -> None
     Nothing is started, and no host is asked.
     """
     import benchctl
+    from benchctl.reports.plan_page import schedule_text
     from benchctl.reports.text import count
 
     choices = Choices(config, settings)
@@ -42,15 +43,14 @@ def validate(config: str | None, settings: Sequence[str], as_json: bool) -> None
         print_json(verdict(config or error.problems[0].file, error.problems))
         sys.exit(error.exit_code)
     warn(benchmark.warnings)
-    sure, most = len(plan.schedule.sure), len(plan.schedule.order)
     if as_json:
-        made = {"cases": len(plan.schedule.cases), "trials": sure, "trials_max": most}
+        made = {"cases": len(plan.schedule.cases), "trials": len(plan.schedule.sure)}
+        made |= {"trials_max": len(plan.schedule.order)}
         print_json(verdict(str(benchmark.path), warnings=benchmark.warnings) | made)
     else:
         parts = [count(len(benchmark.stages), "stage")]
         parts += [count(len(plan.schedule.cases), "case")] if plan.schedule.cases else []
-        trials = count(most, "trial") if sure == most else f"{sure} to {count(most, 'trial')}"
-        parts += [] if plan.schedule.is_single else [trials]
+        parts += [] if plan.schedule.is_single else [schedule_text(plan.schedule)]
         say(f"{config or benchmark.path.name}: {benchmark.name}, {', '.join(parts)}, no problems")
 
 
