@@ -209,7 +209,7 @@ def _measures(metrics: Sequence[Metric]) -> Measure:
             return measure_trial(metrics, run, trial)
         except Exception as error:  # a trial is kept, whatever its metrics die of
             reason = f"benchctl made a mistake of its own: {type(error).__name__}: {error}"
-            return {metric.name: MetricRecord(better=metric.better, reason=reason) for metric in metrics}
+            return {one.name: MetricRecord(better=one.better, reason=reason, is_flaw=True) for one in metrics}
 
     return measure
 

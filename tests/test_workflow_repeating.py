@@ -148,6 +148,8 @@ def test_trials_that_failed_were_made_and_have_no_value(local: Bench) -> None:
 
 def test_a_metric_that_never_has_a_value_ends_its_case_and_leaves_the_run_incomplete(local: Bench) -> None:
     record = ran(local, {"a": [math.nan] * 40, "b": tps(CALM)})
+    flag = "metric 'tps' has no value: no line matches in the log of local (logs/load.local.out, logs/load.local.err)"
+    assert {trial.flags for trial in record.trials if trial.case == "a"} == {(flag,)}
     assert ends(record) == {"a": ("no_value", 5), "b": ("precise", 5)}
     assert (record.status, record.exit_code) == ("incomplete", 3)
     assert record.flags == ("case a: tps has no value, so tps +-5% says nothing",)

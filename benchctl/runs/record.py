@@ -142,7 +142,8 @@ class MetricRecord(Record):
 
     better: lower | higher | None. count: of how many observations it was made; None where that has no meaning.
     remark: what to know of a value that is there, such as that a percentile has too few rows. declared: whether the
-    config asks for it; the others are there for every trial.
+    config asks for it; the others are there for every trial. is_flaw: whether that there is no value is something
+    the trial must say; it is not part of the JSON.
     """
 
     value: float | None = key(finite)
@@ -152,6 +153,7 @@ class MetricRecord(Record):
     reason: str | None = key(str)
     remark: str | None = key(str)
     declared: bool = key(bool, True)
+    is_flaw: bool = field(default=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Without what is not known: a run has thousands of them."""
