@@ -356,6 +356,7 @@ class RunRecord(Record):
     planned: Mapping[str, Any] = json_object(plain=True)  # trials (how many), repeat, warmup, order, seed, until, ..
     counts: Mapping[str, Any] = json_object(plain=True)
     resumed: tuple[Any, ...] = key(tuple, (), list)  # by whom and when
+    means: tuple[Any, ...] = key(tuple, (), list)  # of its declared metrics, as runs/means.py makes them
     repetition: tuple[Repetition, ...] = records(Repetition)  # of each case, where `until` decides how often
     around: TrialRecord | None = field(default=None, metadata=_AROUND)
     plots: tuple[PlotRecord, ...] = records(PlotRecord)

@@ -15,6 +15,7 @@ from benchctl.redact import Redactor
 from benchctl.runs import facts
 from benchctl.runs.files import NotWritten, removed, time_text
 from benchctl.runs.loading import glance, load
+from benchctl.runs.means import means
 from benchctl.runs.record import Failure, HostRecord, PlotRecord, RunRecord
 from benchctl.runs.repetition import Repetition
 from benchctl.runs.store import RunDirectory, Store
@@ -259,7 +260,7 @@ class _Run:
             duration_s=self._took_before_s + time.monotonic() - self._began,
             flags=(*self._flags, *self._announce.warnings, *_incomplete(self._record)),
         )
-        self._book.change(counts=self._record.counted().counts)
+        self._book.change(counts=self._record.counted().counts, means=means(self._record))
         self._book.reserve.give_back()
         if self._book.is_in_place:
             self._book.write()
