@@ -166,12 +166,11 @@ def _interrupted(record: RunRecord, run: RunDirectory, told: replay.Told | None)
 
 def _ended_by(record: RunRecord, told: replay.Told) -> RunRecord:
     """Mark a run interrupted at the last sign of its writer."""
-    length = max((told.last_at - record.started).total_seconds(), 0.0) if record.started else None
     return replace(
         record,
         status="interrupted",
         finished=told.last_at,
-        duration_s=length,
+        duration_s=told.worked_s,
         error=_ended_early(told),
         trials=tuple(_ended(trial) for trial in record.trials),
     )

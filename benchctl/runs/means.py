@@ -15,7 +15,7 @@ def means(run: RunRecord) -> tuple[dict[str, Any], ...]:
     """The mean of each declared metric over the trials that count, by case in their order in the config:
     `{"case": "wal", "metric": "p99", "unit": "ms", "count": 5, "mean": 4.1}`.
     """
-    cases: list[str | None] = [*run.cases][:CASES_KEPT] or [None]
+    cases: tuple[str | None, ...] = tuple(run.cases)[:CASES_KEPT] or (None,)
     by_case: dict[str | None, list[TrialRecord]] = {case: [] for case in cases}
     for trial in run.trials:
         if trial.counts and trial.case in by_case:

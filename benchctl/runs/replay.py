@@ -21,7 +21,9 @@ class Told:
     """What a journal told: the run, its trials with their stages, and where it stopped."""
 
     run: Document
+    since: datetime  # the beginning of what was told last: of the run, or of its newest resume
     last_at: datetime
+    before_s: float = 0.0  # how long it was worked on before `since`
     trials: list[Document] = field(default_factory=list)
     around: Document | None = None  # the stages around all trials, as one trial
     is_over: bool = False
@@ -30,6 +32,11 @@ class Told:
     planned_hosts: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     heard: dict[str, dict[str, float]] = field(default_factory=dict)  # stage -> host -> seconds until it had begun
+
+    @property
+    def worked_s(self) -> float:
+        """How long it was worked on until its last sign, without the time between an end and a resume."""
+        return self.before_s + max(0.0, (self.last_at - self.since).total_seconds())
 
     @property
     def all(self) -> list[Document]:
@@ -53,11 +60,11 @@ def replay(journal: Iterable[Event]) -> Told | None:
     """None for a journal without a single event."""
     told = None
     for event in journal:
-        told = told or Told(_new_run(event), event.at)
-        told.last_at = event.at
+        told = told or Told(_new_run(event), event.at, event.at)
         handle = _HANDLERS.get(event.kind)
         if handle:
             handle(told, event)
+        told.last_at = event.at
     if told:
         _put_in_order(told)
     return told
@@ -82,6 +89,7 @@ def _run_started(told: Told, event: Event) -> None:
 def _run_resumed(told: Told, event: Event) -> None:
     """What was going on before was cut off; the stages around all trials begin anew."""
     told.is_over = False
+    told.before_s, told.since = told.worked_s, event.at
     told.run |= {"status": "running", "finished": None, "error": None}
     told.run.setdefault("resumed", []).append({"at": time_text(event.at)} | _some(event, "writer", "trials"))
     for trial in told.trials:
