@@ -214,3 +214,30 @@ def test_a_plan_is_judged_by_how_many_trials_it_took_before(local: Bench) -> Non
     assert other is not None
     assert other.most_s is not None
     assert other.most_s > other.duration_s
+
+
+def test_failed_trials_are_made_again_and_their_case_goes_on_if_it_must(local: Bench) -> None:
+    values = {"a": [100.0, 100.5, 120.0, 100.2, 99.8, 100.1, *tps(CALM)], "b": tps(CALM)}
+    fails = f"test $BENCHCTL_CASE-{{{{trial}}}} != a-3 -o -e {local.path('mended')} || exit 1; "
+    given = campaign(local, values, fails, max=30)
+    first = local.run(given["stage"], config=given["config"], keeps_going=True)
+    assert ends(first) == {"a": ("precise", 6), "b": ("precise", 5)}
+    assert (first.status, first.counts) == ("failed", {"succeeded": 10, "failed": 1})
+    local.path("mended").touch()
+    record = benchctl.resume("run-001", results=local.results, failed=True)
+    (a, b) = record.repetition
+    assert (record.status, b) == ("succeeded", first.repetition[1])
+    assert (a.ended, a.trials, a.count) == ("precise", a.trials, a.trials)
+    assert a.trials > 6  # with the one that is far off it takes more
+    assert [trial.place for trial in record.trials if trial.attempt > 1] == [("a", 3, False)]
+    assert record.planned["trials"] == len(record.trials)
+    with pytest.raises(UsageError, match="run-001 misses nothing"):
+        benchctl.resume("run-001", results=local.results, failed=True)
+
+
+def test_a_budget_that_was_changed_since_is_refused_with_what_changed(local: Bench) -> None:
+    ran(local, {"a": tps(WILD)}, max=5)
+    campaign(local, {"a": tps(WILD)}, max=5, budget="10m")
+    with pytest.raises(UsageError) as raised:
+        benchctl.resume("run-001", results=local.results)
+    assert raised.value.message.endswith("\n    trials.budget: '10m', before not there")

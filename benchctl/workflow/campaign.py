@@ -182,13 +182,12 @@ def _number(planned: PlannedTrial | None) -> str:
 
 def todo_of(plan: Plan, record: RunRecord, *, repeats_failed: bool) -> list[PlannedTrial]:
     """The planned trials that are not over, without those that no case needs any more; with `repeats_failed` those that
-    failed are to be made again too.
+    failed are to be made again too, and what they show may ask for further ones.
     """
-    begun = {trial.place for trial in record.trials}
-    again = {
-        trial.place for trial in record.trials if not trial.is_over or (repeats_failed and trial.status == "failed")
-    }
-    ended = {one.case for one in record.repetition if one.ended and not repeats_failed}
+    begun = {trial.place: trial for trial in record.trials}
+    again = {place for place, trial in begun.items() if not trial.is_over}
+    again |= {place for place, trial in begun.items() if repeats_failed and trial.status == "failed"}
+    ended = {one.case for one in record.repetition if one.ended} - {case for case, _, _ in again}
     return [
         planned
         for planned in plan.schedule.order
