@@ -111,13 +111,13 @@ def test_a_few_trials_are_listed_with_what_was_measured() -> None:
         trial(1, metrics={"p99": MetricRecord(value=4.123456, unit="ms"), "x": MetricRecord(reason="no rows")}),
         trial(2, earlier=(before,), attempt=2),
     )
-    record = RunRecord(id="run-001", status="interrupted", trials=trials, planned={"trials": 5})
+    record = RunRecord(id="run-001", status="interrupted", trials=trials, planned={"trials": 5}, path=Path("x/run-001"))
     assert trials_table(record) == [
         "    case  trial  status     took                                               metrics",
         "    wal   w1     succeeded  2.0 s  warm-up",
         "    wal   1      succeeded  2.0 s                                              p99 4.123 ms, x ?",
         "    wal   2      succeeded  2.0 s  attempt before: failed in wal-02.attempt-1",
-        "    2 trials of 5 not made (benchctl resume run-001)",
+        "    2 trials of 5 not made (benchctl resume x/run-001)",
     ]
 
 

@@ -29,7 +29,7 @@ def trials(*values: float | None) -> list[TrialRecord]:
         ([4.0, 5.0, 3.0], {"min": 2, "max": 3}, None,
          "p99 is 4 ms +-2.484 (62.1%) after 3 trials: as many trials as are allowed; about 98 more trials would do for"
          " p99 +-5%"),
-        ([4.0], {}, 9.0, "p99 is 4 ms after 1 trial: not yet as exact as asked for"),
+        ([4.0], {}, 9.0, "p99 is 4 ms after 1 trial: it is to go on"),
         ([None] * 5, {}, None, "p99 has no value after 5 trials: there is nothing to go by"),
         ([4.0, None, 5.0], {}, 1.0,
          "p99 is 4.5 ms +-6.353 (141.2%) after 3 trials (2 with a value): the budget has no room for another; about 41"

@@ -193,7 +193,7 @@ def test_a_run_that_was_cut_off_says_that_it_is_not_known_yet(local: Bench) -> N
     assert ended.err.endswith("    next  benchctl resume run-001\n")
     page = benchctl_in(local.directory, "show").out
     assert "    further trials of wild not made (benchctl resume run-001)\n" in page
-    assert "after 4 trials (3 with a value): not yet as exact as asked for; about " in page
+    assert "after 4 trials (3 with a value): it is to go on; about " in page
     assert " 3/?  " in benchctl_in(local.directory, "list").out
     shown = json.loads(benchctl_in(local.directory, "show", "--json").out)
     assert (shown["repetition"][0]["ended"], shown["planned"]["trials"]) == ("", None)

@@ -11,6 +11,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Literal
 
 from benchctl.analysis.student import Estimate, estimate, t_quantile
@@ -90,9 +91,9 @@ def judge(
     """
     if len(values) < 2:
         return Judgement(estimate(values) if values else None, is_tight=False, more=None)
-    looks = min(LOOKS, len(values) - 1)
-    narrow = [_is_narrow(values[: len(values) - back], precision, unit) for back in range(looks)]
-    whole, in_a_row = estimate(values), [*narrow, False].index(False)
+    whole = estimate(values)
+    looks = (estimate(values[: len(values) - back]) if back else whole for back in range(min(LOOKS, len(values) - 1)))
+    in_a_row = sum(1 for _ in takewhile(lambda known: _is_narrow(known, precision, unit), looks))
     is_tight = len(values) >= fewest and in_a_row == LOOKS
     return Judgement(whole, is_tight, 0 if is_tight else _more(whole, precision, unit, fewest=fewest, looks=in_a_row))
 
@@ -120,8 +121,7 @@ def next_step(
     return Step(True, "", judgement)
 
 
-def _is_narrow(values: Sequence[float], precision: Precision, unit: str | None) -> bool:
-    known = estimate(values)
+def _is_narrow(known: Estimate, precision: Precision, unit: str | None) -> bool:
     return known.half_width is not None and known.half_width <= precision.allowed(known.mean, unit)
 
 

@@ -11,7 +11,7 @@ from benchctl.reports.text import clean, count
 from benchctl.runs.repetition import Repetition
 
 _ENDS = {
-    "": "not yet as exact as asked for",
+    "": "it is to go on",
     "max": "as many trials as are allowed",
     "budget": "the budget has no room for another",
     "no_value": "there is nothing to go by",

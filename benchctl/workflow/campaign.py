@@ -85,7 +85,7 @@ class Campaign:
                 continue
             made += 1
             trial = self._run_trial(planned, outer, self._position(made, todo[position:]))
-            self._repeating.note(planned)
+            self._repeating.note(trial)
             self._book.write_if_due()
             if not self._goes_on_after(trial, outer):
                 return

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from benchctl import events
 from benchctl.plan import Plan
+from benchctl.runs.record import TrialRecord
 from benchctl.runs.repetition import Repetition
 from benchctl.schedule import PlannedTrial
 from benchctl.workflow.announcer import Announcer
@@ -28,7 +29,10 @@ class Repeating:
         self._decide = decide
         self._announce = announce
         self._began = time.monotonic() - spent_s
-        self._known = {one.case: one for one in book.record.repetition}
+        self._known = {one.case: one for one in book.record.repetition if one.ended}
+        self._made: dict[str | None, dict[int, TrialRecord]] = {case: {} for case in self._cases}
+        for trial in book.record.trials:
+            self._add(trial)
         self._share_ends_s: dict[str | None, float] = {}
 
     @property
@@ -41,30 +45,36 @@ class Repeating:
         if self._until is None or planned.is_warmup or self._book.earlier(planned.key):
             return True
         case = planned.case_name
-        return not (self._has_ended(case) or self._look_at(case).ended)
+        if not self._has_ended(case) and (self._until.budget_s is not None or self._known.get(case) is None):
+            self._look_at(case)
+        return not self._has_ended(case)
 
     def most(self, todo: Sequence[PlannedTrial]) -> int:
         """How many of these may be made at most."""
         return sum(not self._has_ended(one.case_name) for one in todo)
 
-    def note(self, planned: PlannedTrial) -> None:
-        """A trial is over, and what it shows may end its case."""
-        if self._until and not planned.is_warmup:
-            self._look_at(planned.case_name)
+    def note(self, trial: TrialRecord) -> None:
+        """A trial was made, and what it shows may end its case."""
+        self._add(trial)
+        if self._until and not trial.warmup:
+            self._look_at(trial.case)
+
+    def _add(self, trial: TrialRecord) -> None:
+        if self._until and trial.is_over and not trial.warmup:
+            self._made[trial.case][trial.trial] = trial
 
     def _has_ended(self, case: str | None) -> bool:
         return case in self._known and bool(self._known[case].ended)
 
-    def _look_at(self, case: str | None) -> Repetition:
+    def _look_at(self, case: str | None) -> None:
         assert self._until
-        made = [one for one in self._book.record.trials if one.case == case and not one.warmup and one.is_over]
+        made = [trial for _, trial in sorted(self._made[case].items())]
         before, now = self._known.get(case), self._decide(self._until, case, made, self._left_s(case))
         self._known[case] = now
         self._book.change(repetition=tuple(self._known[name] for name in self._cases if name in self._known))
         self._book.change(planned={**self._book.record.planned, "trials": self._count()})
         if now.ended and now != before:
             self._announce(events.CASE_ENDED, **now.to_json())
-        return now
 
     def _left_s(self, case: str | None) -> float | None:
         """Of the budget for this case. In rounds all cases share it as they go; one after the other, each has its part
