@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from benchctl import events
 from benchctl.plan import Plan
 from benchctl.runs.record import TrialRecord
-from benchctl.runs.repetition import Repetition
 from benchctl.schedule import PlannedTrial
 from benchctl.workflow.announcer import Announcer
 from benchctl.workflow.bookkeeping import Book
@@ -29,7 +28,8 @@ class Repeating:
         self._decide = decide
         self._announce = announce
         self._began = time.monotonic() - spent_s
-        self._known = {one.case: one for one in book.record.repetition if one.ended}
+        self._known = {one.case: one for one in book.record.repetition}
+        self._looked_at: set[str | None] = set()
         self._made: dict[str | None, dict[int, TrialRecord]] = {case: {} for case in self._cases}
         for trial in book.record.trials:
             self._add(trial)
@@ -45,7 +45,7 @@ class Repeating:
         if self._until is None or planned.is_warmup or self._book.earlier(planned.key):
             return True
         case = planned.case_name
-        if not self._has_ended(case) and (self._until.budget_s is not None or self._known.get(case) is None):
+        if not self._has_ended(case) and (self._until.budget_s is not None or case not in self._looked_at):
             self._look_at(case)
         return not self._has_ended(case)
 
@@ -68,6 +68,7 @@ class Repeating:
 
     def _look_at(self, case: str | None) -> None:
         assert self._until
+        self._looked_at.add(case)
         made = [trial for _, trial in sorted(self._made[case].items())]
         before, now = self._known.get(case), self._decide(self._until, case, made, self._left_s(case))
         self._known[case] = now
