@@ -119,6 +119,14 @@ def test_a_budget_ends_what_is_not_known_yet_and_leaves_each_case_some(local: Be
     assert (record.status, record.planned["trials"]) == ("succeeded", len(record.trials))
 
 
+def test_a_budget_that_the_warm_ups_use_up_leaves_nothing_to_measure(local: Bench) -> None:
+    record = ran(local, {"a": tps(WILD), "b": tps(WILD)}, "sleep 0.3; ", warmup=20, budget="1s")
+    assert ends(record) == {"a": ("budget", 0), "b": ("budget", 0)}
+    assert {trial.warmup for trial in record.trials} == {True}
+    assert len(record.trials) <= 4
+    assert record.planned["trials"] == len(record.trials)
+
+
 def test_why_each_case_ended_is_told_once_and_kept(local: Bench) -> None:
     record = ran(local, {"calm": tps(CALM), "wild": tps(WILD)}, max=6)
     assert [Repetition.from_json(one) for one in local.told("case_ended")] == list(record.repetition)

@@ -36,14 +36,20 @@ class Repeating:
         self._share_ends_s: dict[str | None, float] = {}
 
     @property
+    def _spent_s(self) -> float:
+        return time.monotonic() - self._began
+
+    @property
     def is_open(self) -> bool:
         """Whether nobody knows yet how many trials there will be."""
         return self._until is not None
 
     def wants(self, planned: PlannedTrial) -> bool:
         """Whether it is to be made: what was begun already is always made again when it is to come."""
-        if self._until is None or planned.is_warmup or self._book.earlier(planned.key):
+        if self._until is None or self._book.earlier(planned.key):
             return True
+        if planned.is_warmup:
+            return self._until.budget_s is None or self._spent_s < self._until.budget_s
         case = planned.case_name
         if not self._has_ended(case) and (self._until.budget_s is not None or case not in self._looked_at):
             self._look_at(case)
@@ -84,7 +90,7 @@ class Repeating:
         assert self._until
         if self._until.budget_s is None:
             return None
-        spent_s = time.monotonic() - self._began
+        spent_s = self._spent_s
         if not self._shares:
             return self._until.budget_s - spent_s
         if case not in self._share_ends_s:
