@@ -125,6 +125,7 @@ def test_a_budget_that_the_warm_ups_use_up_leaves_nothing_to_measure(local: Benc
     assert {trial.warmup for trial in record.trials} == {True}
     assert len(record.trials) <= 4
     assert record.planned["trials"] == len(record.trials)
+    assert (record.status, record.flags[0]) == ("incomplete", "case a: tps has no value, so tps +-5% says nothing")
 
 
 def test_why_each_case_ended_is_told_once_and_kept(local: Bench) -> None:

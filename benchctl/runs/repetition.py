@@ -26,3 +26,8 @@ class Repetition(Record):
     half_width: float | None = key(finite)
     unit: str | None = key(str)
     more: int | None = key(int)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it ended without a single value."""
+        return bool(self.ended) and not self.count

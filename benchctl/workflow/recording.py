@@ -84,5 +84,5 @@ def conclusion(record: RunRecord) -> dict[str, Any]:
         return {"status": wrong.status, "error": replace(wrong.error, trial=trial)}
     cut_off = any(part.status in ("interrupted", "running") for part in parts)
     incomplete = any(part.status == "incomplete" for part in parts)
-    incomplete |= any(case.ended == "no_value" for case in record.repetition)
+    incomplete |= any(case.is_unknown for case in record.repetition)
     return {"status": "interrupted" if cut_off else "incomplete" if incomplete else "succeeded", "error": None}

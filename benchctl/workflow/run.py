@@ -293,7 +293,7 @@ def _unknown(cases: Iterable[Repetition]) -> list[str]:
     return [
         f"{f'case {one.case}: ' if one.case else ''}{one.metric} has no value, so {one.until} says nothing"
         for one in cases
-        if one.ended == "no_value"
+        if one.is_unknown
     ]
 
 
