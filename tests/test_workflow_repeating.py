@@ -172,6 +172,23 @@ def test_a_given_number_of_trials_takes_the_place_of_until(local: Bench) -> None
     assert "until" not in record.planned
 
 
+@pytest.mark.parametrize("until", ["tps +-5%", "load.duration +-5%", "both +-5%", "rows.ms.p99 +-5%"])
+def test_without_the_stage_of_the_metric_each_case_has_one_trial(local: Bench, until: str) -> None:
+    rows = {"name": "rows", "remote_path": "rows.csv", "data_schema": {"ms": {"type": "float"}}}
+    tps_of_load = {"name": "tps", "stage": "load", "regex": "tps = ([0-9.]+)"}
+    record = local.run(
+        local.stage("prepare", "true"),
+        local.stage("load", "echo tps = 5", outputs=[rows]),
+        config={
+            "cases": [{"name": "a"}, {"name": "b"}],
+            "metrics": [tps_of_load, {"name": "both", "value": "tps * prepare.duration"}],
+            "trials": {"until": until},
+        },
+        only=["prepare"],
+    )
+    assert (record.status, len(record.trials), record.repetition) == ("succeeded", 2, ())
+
+
 @pytest.mark.parametrize("after", [3, 8, 13])
 def test_a_run_that_was_killed_goes_on_to_the_same_end(local: Bench, after: int) -> None:
     values = {"calm": tps(CALM), "noisy": tps(NOISY)}

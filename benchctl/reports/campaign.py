@@ -95,7 +95,8 @@ def _number(event: Event, key: str) -> int:
 
 def trials_text(finished: Event) -> str:
     """How the trials of a run went, at its end: `18 of 20 trials succeeded, 1 failed`; nothing where all went well."""
-    counts, planned, known = _counts(finished), _planned(finished), _known_cases(finished)
+    counts, planned = _counts(finished), _planned(finished)
+    known = "" if planned is None else _known_cases(finished)
     good = counts.pop("succeeded", 0) + counts.pop("warmup", 0)
     if planned is not None and (planned <= 1 or good == planned):
         return known
