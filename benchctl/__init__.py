@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from benchctl.analysis.findings import Comparison
-    from benchctl.config.model import Benchmark, Metric, Output
+    from benchctl.config.model import Benchmark, Metric, Output, Until
     from benchctl.events import Listener
     from benchctl.hosts.files.transfer import Copied
     from benchctl.plan import Plan
     from benchctl.runs.record import DataRecord, MetricRecord, OutputRecord, PlotRecord, RunRecord, TrialRecord
+    from benchctl.runs.repetition import Repetition
     from benchctl.runs.store import Store
     from benchctl.workflow.evaluation import Draw, Evaluation, Measure
 
@@ -99,11 +100,12 @@ def run(  # noqa: PLR0913 - one keyword for each thing that one may want to chan
 ) -> RunRecord:
     """Run a benchmark and keep it; the record says how it went, also when it failed.
 
-    results: the results directory, by default BENCHCTL_RESULTS or the benchmark's output_dir.
-    skip, only: names of stages. cases: names, for these alone. repeat: how many trials of each case, in place of the
-    config's. keeps_going: makes the other trials after one that failed. env: variables for every command. timeout_s:
-    after so long the run is stopped as by Ctrl-C, and has failed. overrides: the `vars` that `load` was given, for the
-    record. draws: whether its plots are drawn. listeners: called with every Event as it happens, from any thread.
+    results: the results directory, by default BENCHCTL_RESULTS or the benchmark's output_dir. skip, only: names of
+    stages. cases: names, for these alone. repeat: how many trials of each case, in place of the config's `repeat`
+    or `until`. keeps_going: makes the other trials after one that failed. env: variables for every command.
+    timeout_s: after so long the run is stopped as by Ctrl-C, and has failed. overrides: the `vars` that `load` was
+    given, for the record. draws: whether its plots are drawn. listeners: called with every Event as it happens,
+    from any thread.
     Raises UsageError when nothing could be started.
     """
     from benchctl import given
@@ -180,7 +182,13 @@ def _evaluation(benchmark: Benchmark, *, draws: bool) -> Evaluation:
     from benchctl.workflow.evaluation import Evaluation, nothing_drawn
 
     draw = _draws(benchmark) if draws else nothing_drawn
-    return Evaluation(check=_check, measure=_measures(benchmark.metrics), draw=draw)
+    return Evaluation(check=_check, measure=_measures(benchmark.metrics), decide=_decide, draw=draw)
+
+
+def _decide(until: Until, case: str | None, trials: Sequence[TrialRecord], left_s: float | None) -> Repetition:
+    from benchctl.analysis.adaptive import decide
+
+    return decide(until, case, trials, left_s)
 
 
 def _check(output: Output, record: OutputRecord, folder: Path) -> DataRecord:
@@ -203,7 +211,7 @@ def _measures(metrics: Sequence[Metric]) -> Measure:
             return measure_trial(metrics, run, trial)
         except Exception as error:  # a trial is kept, whatever its metrics die of
             reason = f"benchctl made a mistake of its own: {type(error).__name__}: {error}"
-            return {metric.name: MetricRecord(better=metric.better, reason=reason) for metric in metrics}
+            return {one.name: MetricRecord(better=one.better, reason=reason, is_flaw=True) for one in metrics}
 
     return measure
 

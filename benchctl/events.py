@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 RUN_STARTED = "run_started"  # id, uid, benchmark, directory, stages[], around[], hosts[], cases{}, planned{}
-RUN_RESUMED = "run_resumed"  # id, benchmark, directory, writer{}, trials (how many are to come), hosts[]
+RUN_RESUMED = "run_resumed"  # id, benchmark, directory, writer{}, trials (how many are to come), until, hosts[]
 HOST_CONNECTED = "host_connected"  # host, address, duration_s, facts{}
-TRIAL_STARTED = "trial_started"  # case, trial, warmup, attempt, directory, params{}, index, count
+TRIAL_STARTED = "trial_started"  # case, trial, warmup, attempt, directory, params{}, index, count or most
 STAGE_STARTED = (
     "stage_started"  # stage, host, hosts (how many), index, count, attempt, command, cwd, logs{}, background
 )
@@ -34,8 +34,11 @@ OUTPUT_CHECKED = "output_checked"  # output, stage, host, status, rows, bad_rows
 PLOT_DRAWN = "plot_drawn"  # name, status (drawn | failed), path, reason, duration_s
 STOPPING = "stopping"  # text
 WARNING = "warning"  # text
-TRIAL_FINISHED = "trial_finished"  # case, trial, warmup, status, duration_s, metrics{}, flags[], error{}, index, count
-RUN_FINISHED = "run_finished"  # status, duration_s, flags[] of its trials, error{}
+TRIAL_FINISHED = (
+    "trial_finished"  # case, trial, warmup, status, duration_s, metrics{}, flags[], error{}, index, count..
+)
+CASE_ENDED = "case_ended"  # of one repeated until a metric is known: as runs/repetition.py has it
+RUN_FINISHED = "run_finished"  # status, duration_s, counts{}, planned, repetition[], flags[], error{}
 
 OUTPUT_LINES = "output_lines"  # stage, host, stream, lines[], left_out
 HEALTH_PROGRESS = "health_progress"  # stage, host, check, elapsed_s, window_s, last

@@ -10,7 +10,8 @@ from typing import Any
 import fabric
 import invoke
 
-from benchctl.config.model import Benchmark, Case, HostConfig, Stage
+from benchctl.config.model import Benchmark, Case, HostConfig, Stage, Trials
+from benchctl.config.needed import stages_needed
 from benchctl.errors import ConfigError, Problem, UsageError
 from benchctl.hosts.commands.process import FunctionProcess, Process
 from benchctl.hosts.commands.sinks import LogSink
@@ -95,7 +96,8 @@ def compile_plan(
         raise UsageError("every stage is skipped; there is nothing to run")
     _check_tasks(benchmark, stages)
     possible = _possible_cases(benchmark, stages, cases)
-    schedule = make_schedule(replace(benchmark, cases=possible), cases=cases, repeat=repeat, seed=seed)
+    trials = _possible_trials(benchmark, stages)
+    schedule = make_schedule(replace(benchmark, cases=possible, trials=trials), cases=cases, repeat=repeat, seed=seed)
     _check_copies(benchmark, stages, schedule)
     ssh_config = user_ssh_config() if any(not host.is_local for host in benchmark.hosts.values()) else no_ssh_config()
     hosts = _hosts(benchmark, stages, fabric_config(benchmark.shell, ssh_config))
@@ -135,6 +137,15 @@ def _possible_cases(benchmark: Benchmark, stages: Sequence[Stage], named: Sequen
     return tuple(possible)
 
 
+def _possible_trials(benchmark: Benchmark, stages: Sequence[Stage]) -> Trials:
+    """Without `until` where a stage that its metric is made of is left out: it would wait for what never comes."""
+    until = benchmark.trials.until
+    there = {stage.name for stage in stages}
+    if until and not stages_needed(benchmark, until.precision.metric) <= there:
+        return replace(benchmark.trials, until=None)
+    return benchmark.trials
+
+
 def _check_copies(benchmark: Benchmark, stages: Sequence[Stage], schedule: Schedule) -> None:
     """What is copied out of several trials must go to a file of each."""
     of_trials = [(i, stage) for i, stage in enumerate(benchmark.stages) if stage in stages and stage.scope == "trial"]
@@ -158,7 +169,7 @@ def _copy_flaw(path: str, schedule: Schedule) -> str:
     names = {name.name for name in names_in(path)}
     params = [f"params.{name}" for case in schedule.cases for name in case.params]
     needed = ["case"] if len(schedule.cases) > 1 and not names.intersection(["case", *params]) else []
-    needed += ["trial"] if schedule.trials.repeat + schedule.trials.warmup > 1 and "trial" not in names else []
+    needed += ["trial"] if schedule.trials.most + schedule.trials.warmup > 1 and "trial" not in names else []
     if not needed:
         return ""
     braces = " and ".join(f"{{{{{name}}}}}" for name in needed)

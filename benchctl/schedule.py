@@ -34,7 +34,10 @@ class PlannedTrial:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Every trial of a run in the order in which they are made; `trials.seed` is the one that decided it."""
+    """Every trial of a run in the order in which they are made; `trials.seed` is the one that decided it.
+
+    With `trials.until` these are all that there may be: of a case that has ended, the later ones are left out.
+    """
 
     trials: Trials
     cases: tuple[Case, ...]
@@ -46,6 +49,12 @@ class Schedule:
         return not self.cases and len(self.order) == 1
 
     @property
+    def sure(self) -> tuple[PlannedTrial, ...]:
+        """Those that are made whatever they show, as long as there is room in the budget."""
+        until = self.trials.until
+        return tuple(one for one in self.order if not until or one.is_warmup or one.number <= until.min)
+
+    @property
     def is_shuffled(self) -> bool:
         """Whether the seed matters."""
         is_one = len(self.order) < 2 or (self.trials.order == "interleaved" and len(self.cases) < 2)
@@ -55,14 +64,18 @@ class Schedule:
 def make_schedule(
     benchmark: Benchmark, *, cases: Sequence[str] = (), repeat: int | None = None, seed: int | None = None
 ) -> Schedule:
-    """cases: names, for these alone. repeat, seed: in place of the config's. Raises UsageError."""
+    """cases: names, for these alone. repeat, seed: in place of the config's, a repeat also in place of its `until`.
+
+    Raises UsageError.
+    """
     chosen = _chosen(benchmark, cases)
-    trials = benchmark.trials if repeat is None else replace(benchmark.trials, repeat=repeat)
+    trials = benchmark.trials if repeat is None else replace(benchmark.trials, repeat=repeat, until=None)
     given = trials.seed if seed is None else seed
     trials = replace(trials, seed=random.randrange(SEEDS) if given is None else given)
-    count = max(1, len(chosen)) * (trials.repeat + trials.warmup)
+    count = max(1, len(chosen)) * (trials.most + trials.warmup)
     if count > MOST_TRIALS:
-        raise UsageError(f"the run would have {count:,} trials; at most {MOST_TRIALS:,} are made")
+        may = "might" if trials.until else "would"
+        raise UsageError(f"the run {may} have {count:,} trials; at most {MOST_TRIALS:,} are made")
     return Schedule(trials, chosen, _ordered(chosen or (None,), trials))
 
 
@@ -80,7 +93,7 @@ def _chosen(benchmark: Benchmark, names: Sequence[str]) -> tuple[Case, ...]:
 def _ordered(cases: Sequence[Case | None], trials: Trials) -> tuple[PlannedTrial, ...]:
     """Warm-ups come before what is measured: of each case before its own in `sequential`, else before all."""
     warmups = [PlannedTrial(case, n, True) for case in cases for n in range(1, trials.warmup + 1)]
-    measured = [PlannedTrial(case, n) for case in cases for n in range(1, trials.repeat + 1)]
+    measured = [PlannedTrial(case, n) for case in cases for n in range(1, trials.most + 1)]
     if trials.order == "sequential":
         return tuple(one for case in cases for one in (*warmups, *measured) if one.case is case)
     return tuple(one for part in (warmups, measured) for one in sorted(part, key=lambda one: _rank(one, trials)))

@@ -91,16 +91,16 @@ def test_an_absolute_width_is_converted_to_the_metrics_unit() -> None:
     [
         ([], Limits(), [], True, ""),
         (WILD, Limits(), [], True, ""),
-        (CALM, Limits(), [], False, "tight"),
-        (CALM, Limits(most=5), [], False, "tight"),
-        (WILD, Limits(most=5), [], False, "most"),
-        ([*WILD, None, None], Limits(most=7), [], False, "most"),  # failed trials are trials
+        (CALM, Limits(), [], False, "precise"),
+        (CALM, Limits(most=5), [], False, "precise"),
+        (WILD, Limits(most=5), [], False, "max"),
+        ([*WILD, None, None], Limits(most=7), [], False, "max"),  # failed trials are trials
         ([None] * 4, Limits(), [], True, ""),
         ([None] * 5, Limits(), [], False, "no_value"),
         (WILD, Limits(left_s=12.5), [12.0] * 5, True, ""),
         (WILD, Limits(left_s=11.5), [12.0] * 5, False, "budget"),
         (WILD, Limits(left_s=0.0), [], False, "budget"),
-        (CALM, Limits(left_s=0.0), [12.0] * 5, False, "tight"),
+        (CALM, Limits(left_s=0.0), [12.0] * 5, False, "precise"),
     ],
 )
 def test_a_case_is_repeated_until_it_is_known_or_its_limits_are_reached(
@@ -136,7 +136,7 @@ def test_the_interval_at_the_end_holds_the_true_mean_nearly_as_often_as_it_says(
     known = [step.judgement.estimate for step in ends]
     held = [one for one in known if one and one.low is not None and one.high is not None and one.low <= 100 <= one.high]
     near = [one for one in known if one and abs(one.mean - 100) <= 5]
-    assert {step.reason for step in ends} == {"tight"}
+    assert {step.reason for step in ends} == {"precise"}
     assert len(held) >= 0.90 * 400
     assert len(near) >= 0.95 * 400
 

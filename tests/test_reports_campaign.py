@@ -111,13 +111,13 @@ def test_a_few_trials_are_listed_with_what_was_measured() -> None:
         trial(1, metrics={"p99": MetricRecord(value=4.123456, unit="ms"), "x": MetricRecord(reason="no rows")}),
         trial(2, earlier=(before,), attempt=2),
     )
-    record = RunRecord(id="run-001", status="interrupted", trials=trials, planned={"trials": 5})
+    record = RunRecord(id="run-001", status="interrupted", trials=trials, planned={"trials": 5}, path=Path("x/run-001"))
     assert trials_table(record) == [
         "    case  trial  status     took                                               metrics",
         "    wal   w1     succeeded  2.0 s  warm-up",
         "    wal   1      succeeded  2.0 s                                              p99 4.123 ms, x ?",
         "    wal   2      succeeded  2.0 s  attempt before: failed in wal-02.attempt-1",
-        "    2 trials of 5 not made (benchctl resume run-001)",
+        "    2 trials of 5 not made (benchctl resume x/run-001)",
     ]
 
 
@@ -171,3 +171,48 @@ def test_logs_of_many_trials_are_chosen_by_case_and_number(tmp_path: Path) -> No
     assert found(trial="w1") == ["wal-w01"]
     assert found(trial="wal-x-01") == ["wal-x-01"]
     assert found(trial="trials/wal-02", stage="load") == ["wal-02"]
+
+
+def test_where_nobody_knows_how_many_trials_there_will_be_none_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    open_ended = [
+        [replace(event, data={**event.data, "count": None, "most": most}) if "case" in event.data else event
+         for event in a_trial(n, 0)]
+        for n, most in ((1, 50), (2, 9))
+    ]  # fmt: skip
+    assert shown(PlainProgress(io.StringIO()), *open_ended) == (
+        "[00:01.0] trial 1 wal-01 succeeded after 1.0 s\n[00:02.0] trial 2 wal-02 succeeded after 1.0 s\n"
+    )
+    stream = io.StringIO()
+    progress = LiveProgress(stream)
+    shown(progress, *open_ended)
+    progress.tick(START + timedelta(seconds=3.5))
+    assert stream.getvalue().rpartition("\x1b[2K")[2] == "00:02.5  trial 2 wal-02"
+
+
+def test_how_exactly_cases_are_known_is_told_as_each_ends_and_at_the_end() -> None:
+    ended = {"case": "wal", "metric": "p99", "until": "p99 +-5%", "unit": "ms", "trials": 8, "count": 8}
+    precise = ended | {"ended": "precise", "mean": 4.1234, "half_width": 0.18, "more": 0}
+    limited = ended | {"case": "del", "ended": "max", "mean": 9.0, "half_width": 1.0, "more": 21}
+    counts, where = {"succeeded": 16}, {"id": "run-001", "benchmark": "b", "directory": "x/run-001"}
+    assert shown(
+        PlainProgress(io.StringIO()),
+        [
+            at(0, events.RUN_STARTED, **where, stages=["s"], planned={"trials": None, "until": "p99 +-5%"}),
+            at(0, events.RUN_RESUMED, **where, trials=None, until="p99 +-5%"),
+            at(1, events.CASE_ENDED, **precise),
+            at(2, events.CASE_ENDED, **limited),
+            at(3, events.RUN_FINISHED, status="succeeded", counts=counts, planned=16, repetition=[precise, limited]),
+        ],
+    ) == (
+        "[00:00.0] run-001 b: 1 stage, trials until p99 +-5% (x/run-001)\n"
+        "[00:00.0] run-001 b resumed: trials until p99 +-5% (x/run-001)\n"
+        "[00:01.0] case wal: p99 is 4.123 ms +-0.18 (4.4%) after 8 trials: as exact as asked for (p99 +-5%)\n"
+        "[00:02.0] case del: p99 is 9 ms +-1 (11.1%) after 8 trials: as many trials as are allowed; about 21 more"
+        " trials would do for p99 +-5%\n"
+        "[00:03.0] run-001 succeeded (p99 +-5% in 1 of 2 cases)\n"
+        "    kept  x/run-001\n"
+        "    next  benchctl show x/run-001\n"
+    )
+    cut_off = at(3, events.RUN_FINISHED, status="interrupted", counts={"succeeded": 3, "interrupted": 1}, planned=None)
+    assert (trials_text(cut_off), misses_trials(cut_off)) == ("3 trials succeeded, 1 interrupted", True)

@@ -109,8 +109,28 @@ def test_list_for_programs_has_a_schema_and_the_same_runs(tmp_path: Path) -> Non
         "tags": [],
         "note": "",
         "path": str(tmp_path / "results/run-002"),
+        "metrics": [],
         "error": FAILED.to_json(),
     }
+
+
+def test_what_a_run_measured_stands_at_the_end_of_its_row() -> None:
+    p99 = {"metric": "p99", "unit": "ms", "count": 5}
+    tps = {"case": "wal", "metric": "tps", "unit": None, "count": 5, "mean": 2577.3}
+    means = ({"case": "wal", **p99, "mean": 0.77834}, tps, {"case": "del", **p99, "mean": 1.578})
+    row = RunRecord(id="run-001", benchmark="ycsb", status="succeeded", means=means)
+    single = RunRecord(id="run-002", benchmark="ycsb", status="succeeded", means=({"case": None, **p99, "mean": 4.0},))
+    assert list_table([single, row], NOW).split("\n") == [
+        "RUN      STATUS     NAME",
+        "run-002  succeeded  ycsb  p99 4 ms",
+        "run-001  succeeded  ycsb  wal: p99 0.7783 ms, tps 2,577; del: p99 1.578 ms",
+    ]
+    assert list_json([row])["runs"][0]["metrics"] == list(means)
+
+
+def test_a_run_of_which_nobody_knew_how_many_trials_it_takes_says_so() -> None:
+    row = RunRecord(id="run-001", status="interrupted", counts={"succeeded": 3}, planned={"until": "p99 +-5%"})
+    assert " 3/?" in list_table([row], NOW)
 
 
 def test_only_the_newest_runs_are_opened(tmp_path: Path) -> None:

@@ -7,9 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchctl.analysis.adaptive import Limits, next_step
-from benchctl.config.precision import parse
-from benchctl.reports.metrics import as_json, lines, number, of_trial, of_trials, step_text
+from benchctl.reports.metrics import as_json, lines, number, of_trial, of_trials
 from benchctl.runs.record import MetricRecord, TrialRecord
 
 P99 = MetricRecord(value=6.2420929, unit="ms", better="lower", count=250, remark="p99.9 of 250 rows; it needs 1,000")
@@ -125,23 +123,3 @@ def test_json_has_numbers_as_they_are_and_null_where_there_are_none() -> None:
         "ci95_low": None,
         "missing": 1,
     }
-
-
-@pytest.mark.parametrize(
-    ("values", "limits", "text"),
-    [
-        ([4.0, 4.02, 3.98, 4.0, 4.0], Limits(),
-         "p99 is 4 ms +-0.01756 (0.4%) after 5 trials: as exact as asked for (p99 +-5%)"),
-        ([4.0, 5.0, 3.0], Limits(most=3),
-         "p99 is 4 ms +-2.484 (62.1%) after 3 trials: as many as are allowed; about 98 more trials would do for "
-         "p99 +-5%"),
-        ([4.0], Limits(), "p99 is 4 ms after 1 trial: not yet"),
-        ([None] * 5, Limits(), "p99 has no value after 5 trials: there is nothing to go by"),
-        ([4.0, 5.0], Limits(left_s=0.0), "p99 is 4.5 ms +-6.353 (141.2%) after 2 trials: the budget has no room for "
-         "another; about 41 more trials would do for p99 +-5%"),
-    ],
-)  # fmt: skip
-def test_how_exactly_a_metric_is_known_is_told_in_a_line(values: list[float | None], limits: Limits, text: str) -> None:
-    precision = parse("p99 +-5%")
-    step = next_step(values, precision, limits, unit="ms")
-    assert step_text(step, precision, unit="ms", trials=len(values)) == text

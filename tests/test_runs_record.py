@@ -68,6 +68,21 @@ METADATA: dict[str, Any] = {
     "planned": {"trials": 1, "repeat": 1, "warmup": 0, "order": "interleaved", "seed": 7},
     "counts": {"succeeded": 1},
     "resumed": [],
+    "means": [{"case": None, "metric": "p99", "unit": "ms", "count": 1, "mean": 4.5}],
+    "repetition": [
+        {
+            "case": None,
+            "metric": "p99",
+            "until": "p99 +-5%",
+            "ended": "precise",
+            "trials": 1,
+            "count": 1,
+            "mean": 4.5,
+            "half_width": 0.1,
+            "unit": "ms",
+            "more": 0,
+        }
+    ],
     "around": None,
     "plots": [
         {
@@ -525,3 +540,21 @@ def test_records_can_be_built_by_hand_and_written(run: RunDirectory) -> None:
     run.write_json("metadata.json", record.to_json())
     counted = replace(record, trials=(), counts={"": 1})
     assert replace(glance(run), path=Path()) == replace(counted, path=Path())
+
+
+def test_the_time_between_an_end_and_a_resume_is_not_time_that_a_run_was_worked_on(run: RunDirectory) -> None:
+    gone = {**facts.writer(), "boot_id": "another"}
+    written(run, status="running", finished=None, duration_s=None, writer=gone)
+    with run.journal() as journal:
+        for seconds, kind in (
+            (0, "run_started"),
+            (10, "trial_started"),
+            (86_410, "run_resumed"),
+            (86_413, "trial_started"),
+            (172_800, "run_resumed"),
+            (172_801, "trial_started"),
+        ):
+            journal(Event(kind, START + timedelta(seconds=seconds), {"id": run.id, "trial": 1, "case": None}))
+    record = glance(run)
+    assert (record.status, record.duration_s) == ("interrupted", 10 + 3 + 1)
+    assert record.finished == START + timedelta(seconds=172_801)

@@ -11,14 +11,16 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Literal
 
 from benchctl.analysis.student import Estimate, estimate, t_quantile
+from benchctl.config.model import UNTIL_MAX, UNTIL_MIN, Until
 from benchctl.config.precision import Precision
+from benchctl.runs.record import TrialRecord
+from benchctl.runs.repetition import Repetition
 
 LOOKS = 3
-FEWEST = 5  # trials, unless the config says otherwise
-MOST = 50
 _NO_END = 1_000_000  # more trials than these are not worth telling
 
 
@@ -35,32 +37,63 @@ class Judgement:
 class Limits:
     """From how many trials on to look, after how many to give up, and how many seconds are left of the budget."""
 
-    fewest: int = FEWEST
-    most: int = MOST
+    fewest: int = UNTIL_MIN
+    most: int = UNTIL_MAX
     left_s: float | None = None
 
 
 @dataclass(frozen=True)
 class Step:
-    """Whether there is to be another trial, and why not: it is `tight`, at its `most`, out of `budget`, or there is
-    `no_value` to go by.
+    """Whether there is to be another trial, and why not: it is `precise` enough, at its `max`, out of `budget`, or
+    there is `no_value` to go by.
     """
 
     goes_on: bool
-    reason: Literal["", "tight", "most", "budget", "no_value"]
+    reason: Literal["", "precise", "max", "budget", "no_value"]
     judgement: Judgement
 
 
-def judge(values: Sequence[float], precision: Precision, *, unit: str | None = None, fewest: int = FEWEST) -> Judgement:
+def decide(until: Until, case: str | None, trials: Sequence[TrialRecord], left_s: float | None = None) -> Repetition:
+    """How exactly a case is known by its measured trials that are over, and whether that ends it.
+
+    left_s: of the budget, where there is one.
+    """
+    metrics = [trial.metrics.get(until.precision.metric) if trial.counts else None for trial in trials]
+    unit = next((metric.unit for metric in metrics if metric and metric.value is not None), None)
+    step = next_step(
+        [metric.value if metric else None for metric in metrics],
+        until.precision,
+        Limits(until.min, until.max, left_s),
+        took_s=[trial.duration_s for trial in trials if trial.duration_s is not None],
+        unit=unit,
+    )
+    known = step.judgement.estimate
+    return Repetition(
+        case=case,
+        metric=until.precision.metric,
+        until=str(until.precision),
+        ended=step.reason,
+        trials=len(trials),
+        count=known.count if known else 0,
+        mean=known.mean if known else None,
+        half_width=known.half_width if known else None,
+        unit=unit,
+        more=step.judgement.more,
+    )
+
+
+def judge(
+    values: Sequence[float], precision: Precision, *, unit: str | None = None, fewest: int = UNTIL_MIN
+) -> Judgement:
     """values: one per trial that counts, in the order they were made, in `unit`.
 
     Raises ValueError where the precision is in a unit of another kind.
     """
     if len(values) < 2:
         return Judgement(estimate(values) if values else None, is_tight=False, more=None)
-    looks = min(LOOKS, len(values) - 1)
-    narrow = [_is_narrow(values[: len(values) - back], precision, unit) for back in range(looks)]
-    whole, in_a_row = estimate(values), [*narrow, False].index(False)
+    whole = estimate(values)
+    looks = (estimate(values[: len(values) - back]) if back else whole for back in range(min(LOOKS, len(values) - 1)))
+    in_a_row = sum(1 for _ in takewhile(lambda known: _is_narrow(known, precision, unit), looks))
     is_tight = len(values) >= fewest and in_a_row == LOOKS
     return Judgement(whole, is_tight, 0 if is_tight else _more(whole, precision, unit, fewest=fewest, looks=in_a_row))
 
@@ -77,9 +110,9 @@ def next_step(
     known = [value for value in values if value is not None]
     judgement = judge(known, precision, unit=unit, fewest=limits.fewest)
     if judgement.is_tight:
-        return Step(False, "tight", judgement)
+        return Step(False, "precise", judgement)
     if len(values) >= limits.most:
-        return Step(False, "most", judgement)
+        return Step(False, "max", judgement)
     if len(values) >= limits.fewest and not known:
         return Step(False, "no_value", judgement)
     expected_s = statistics.median(took_s) if took_s else 0.0
@@ -88,8 +121,7 @@ def next_step(
     return Step(True, "", judgement)
 
 
-def _is_narrow(values: Sequence[float], precision: Precision, unit: str | None) -> bool:
-    known = estimate(values)
+def _is_narrow(known: Estimate, precision: Precision, unit: str | None) -> bool:
     return known.half_width is not None and known.half_width <= precision.allowed(known.mean, unit)
 
 

@@ -19,13 +19,17 @@ class NotMeasured(Exception):
     """A metric without a value; says why."""
 
 
+class NotThere(NotMeasured):
+    """What a metric is of was left out, or is missing, which the trial says by itself."""
+
+
 def stage_of(trial: TrialRecord, name: str) -> StageRecord:
     """A stage by its name. Raises NotMeasured for one that did not succeed: its numbers would be of something else."""
     stage = next((stage for stage in trial.stages if stage.name == name), None)
     if stage is None:
         raise NotMeasured(f"stage {name!r} is not part of this trial")
     if stage.status != "succeeded":
-        raise NotMeasured(f"stage {name!r} {_ENDED.get(stage.status, stage.status)}")
+        raise NotThere(f"stage {name!r} {_ENDED.get(stage.status, stage.status)}")
     if not stage.hosts:
         raise NotMeasured(f"stage {name!r} ran on no host")
     return stage
@@ -37,8 +41,8 @@ def outputs_of(trial: TrialRecord, stage: str, name: str) -> dict[str, OutputRec
     for host, place in stage_of(trial, stage).hosts.items():
         output = next((output for output in place.outputs if output.name == name), None)
         if output is None:
-            raise NotMeasured(f"output {name!r} was not brought home from {host}")
+            raise NotThere(f"output {name!r} was not brought home from {host}")
         if output.status != "collected":
-            raise NotMeasured(f"output {name!r} was not collected from {host}: {output.reason or output.status}")
+            raise NotThere(f"output {name!r} was not collected from {host}: {output.reason or output.status}")
         found[host] = output
     return found

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from benchctl.analysis.collected import NotMeasured, outputs_of, stage_of
+from benchctl.analysis.collected import NotMeasured, NotThere, outputs_of, stage_of
 from benchctl.analysis.found import in_json, in_log
 from benchctl.analysis.pooled import Pool, Reduced
 from benchctl.config import undeclared
@@ -65,7 +65,7 @@ class _OfTrial:
         try:
             made, own_unit = self._made(metric, known)
         except NotMeasured as reason:
-            return replace(record, reason=str(reason))
+            return replace(record, reason=str(reason), is_flaw=not isinstance(reason, NotThere))
         value, unit = _told_in(made, metric, own_unit), metric.unit or own_unit
         return replace(record, value=value, unit=unit, count=made.count, remark=made.remark)
 
@@ -81,7 +81,35 @@ class _OfTrial:
         if isinstance(of, OfLog):
             places = stage_of(trial, of.stage).hosts
             return Reduced(in_log(places, folder, of.regex, of_hosts=of.of_hosts)), None
-        return Reduced(_worked_out(of, known)), None
+        return Reduced(self._worked_out(of, known)), None
+
+    def _worked_out(self, expression: Expression, known: Mapping[str, MetricRecord]) -> float:
+        values: dict[str, float] = {}
+        for name in names_in(expression):
+            record = known.get(name)
+            if record is None or record.value is None:
+                raise self._lacks(name, record)
+            values[name] = record.value
+        try:
+            return evaluate(expression, values)
+        except NoResult as error:
+            raise NotMeasured(str(error)) from error
+
+    def _lacks(self, name: str, record: MetricRecord | None) -> NotMeasured:
+        """A declared metric tells its flaw itself; an undeclared one has none where what it is of is not there."""
+        if record is not None:
+            return NotThere(f"{name} has no value: {record.reason}")
+        kind = NotMeasured if name in self._possible() else NotThere
+        return kind(f"{name} has no value in this trial")
+
+    def _possible(self) -> Iterator[str]:
+        """The undeclared metrics whose stage succeeded, and whose output was collected."""
+        for stage in (stage for stage in self._trial.stages if stage.status == "succeeded"):
+            yield from (undeclared.duration_of(stage.name), undeclared.ready_of(stage.name))
+            for output in (output for place in stage.hosts.values() for output in place.outputs if output.data):
+                yield undeclared.rate_of(output.name)
+                for column in output.data.columns if output.data else ():
+                    yield from (undeclared.of_column(output.name, column, how) for how in undeclared.AGGREGATES)
 
     def _pool(self, stage: str, output: str) -> Pool:
         key = (stage, output)
@@ -108,20 +136,6 @@ def _told_in(made: Reduced, metric: Metric, own_unit: str | None) -> float:
         unit = unit_of(metric.unit)
         return float(Fraction(made.value) / unit.factor) if unit else made.value
     return float(convert(made.value, own_unit, metric.unit)) if own_unit else made.value
-
-
-def _worked_out(expression: Expression, known: Mapping[str, MetricRecord]) -> float:
-    values: dict[str, float] = {}
-    for name in names_in(expression):
-        record = known.get(name)
-        if record is None or record.value is None:
-            why = f": {record.reason}" if record and record.reason else " in this trial"
-            raise NotMeasured(f"{name} has no value{why}")
-        values[name] = record.value
-    try:
-        return evaluate(expression, values)
-    except NoResult as error:
-        raise NotMeasured(str(error)) from error
 
 
 # Those that nobody asked for

@@ -28,6 +28,7 @@ def validate(config: str | None, settings: Sequence[str], as_json: bool) -> None
     Nothing is started, and no host is asked.
     """
     import benchctl
+    from benchctl.reports.plan_page import schedule_text
     from benchctl.reports.text import count
 
     choices = Choices(config, settings)
@@ -43,12 +44,13 @@ def validate(config: str | None, settings: Sequence[str], as_json: bool) -> None
         sys.exit(error.exit_code)
     warn(benchmark.warnings)
     if as_json:
-        made = {"cases": len(plan.schedule.cases), "trials": len(plan.schedule.order)}
+        made = {"cases": len(plan.schedule.cases), "trials": len(plan.schedule.sure)}
+        made |= {"trials_max": len(plan.schedule.order)}
         print_json(verdict(str(benchmark.path), warnings=benchmark.warnings) | made)
     else:
         parts = [count(len(benchmark.stages), "stage")]
         parts += [count(len(plan.schedule.cases), "case")] if plan.schedule.cases else []
-        parts += [] if plan.schedule.is_single else [count(len(plan.schedule.order), "trial")]
+        parts += [] if plan.schedule.is_single else [schedule_text(plan.schedule)]
         say(f"{config or benchmark.path.name}: {benchmark.name}, {', '.join(parts)}, no problems")
 
 

@@ -164,7 +164,7 @@ class _Reader:
             if key not in misspelled:
                 self.document.missing((*place, key), f"{noun.name} needs {key!r}")
         elif error.error_message == "extra keys not allowed":
-            hint = did_you_mean(key, noun.key_names()) or noun.hint_of_later(key)
+            hint = did_you_mean(key, noun.key_names())
             sentence = f"{shown(key)} is not a key of {noun.name}.{hint} Keys: {', '.join(noun.key_names())}"
             self.document.problem((*place, key), sentence)
             self.document.bad.add((*place, closest(key, noun.key_names()) or key))

@@ -11,6 +11,8 @@ from benchctl.config.draft import Draft, Item
 from benchctl.config.draft import draft as read_draft
 from benchctl.config.masking import exposed_passwords, masked
 from benchctl.config.model import (
+    UNTIL_MAX,
+    UNTIL_MIN,
     Benchmark,
     Column,
     Copy,
@@ -25,6 +27,7 @@ from benchctl.config.model import (
     Plot,
     Stage,
     Trials,
+    Until,
     slug,
 )
 from benchctl.config.picture import FORMATS
@@ -111,11 +114,20 @@ def _benchmark(document: Document, draft: Draft, path: Path, warnings: list[str]
         says_plots=draft.has_plots,
         metrics=_metrics(document, draft),
         cases=draft.cases,
-        trials=Trials(**draft.trials.values),
+        trials=_trials(draft.trials),
         vars=draft.variables,
         secrets=frozenset(document.secrets),
         warnings=tuple(warnings),
     )
+
+
+def _trials(trials: Item) -> Trials:
+    values = dict(trials.values)
+    limits = {key: values.pop(key) for key in ("min", "max") if key in values}
+    if "until" in values:
+        limits.setdefault("min", min(UNTIL_MIN, limits.get("max", UNTIL_MAX)))
+        values["until"] = Until(values["until"], **limits, budget_s=values.pop("budget", None))
+    return Trials(**values)
 
 
 def _hosts(document: Document, draft: Draft, directory: Path) -> dict[str, HostConfig]:

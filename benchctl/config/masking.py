@@ -34,7 +34,7 @@ _PLAIN = {
         *("retries", "backoff", "always", "continue_on_error", "scope", "only"),
     },
     ("cases",): {"name"},
-    ("trials",): {"repeat", "warmup", "order", "seed"},
+    ("trials",): {"repeat", "warmup", "order", "seed", "until", "min", "max", "budget"},
     ("stages", "health_check"): {"type", "timeout", "retries", "interval", "status", "must_start"},
     ("stages", "outputs"): {"name", "optional", "collect"},
     ("plots",): {"name", "source", "type", "x", "y", "aggregation", "format"} | _LOOKS,

@@ -40,12 +40,12 @@ def check_metrics(references: References) -> None:
 def check_precision(references: References, place: Place, precision: Precision) -> None:
     """Notes a problem unless its metric is there, and in a unit of the same kind as far as is known."""
     check_metric_name(references, place, precision.metric)
-    metric = next((one for one in references.draft.metrics if one.get("name") == precision.metric), None)
-    if metric is None or precision.unit is None:
-        return
-    unit = metric.get("unit") or _unit_of_column(references, metric)
+    units = undeclared_units(references)
+    for metric in (one for one in references.draft.metrics if "name" in one):
+        units[metric["name"]] = metric.get("unit") or _unit_of_column(references, metric)
     try:
-        precision.allowed(1.0, unit)
+        if precision.metric in units:
+            precision.allowed(1.0, units[precision.metric])
     except ValueError as error:
         references.problem(place, str(error))
 
@@ -62,7 +62,7 @@ def _unit_of_column(references: References, metric: Item) -> str | None:
 def check_metric_name(references: References, place: Place, name: str) -> None:
     """Notes a problem unless a metric of that name, declared or not, is there."""
     declared = [metric["name"] for metric in references.draft.metrics if "name" in metric]
-    others = list(undeclared_names(references))
+    others = undeclared_units(references)
     if name not in declared and name not in others and not _may_be_broken(references):
         known = listed("Metrics", [*declared, *others], name)
         references.problem(place, f"no metric is called {shown(name)}. {known}".removesuffix("."))
@@ -73,20 +73,25 @@ def _may_be_broken(references: References) -> bool:
     return any("name" not in metric for metric in references.draft.metrics)
 
 
-def undeclared_names(references: References) -> Iterator[str]:
-    """The metrics that a trial of this config has without being told, as far as can be known before."""
+def undeclared_units(references: References) -> dict[str, str | None]:
+    """By name the metrics that a trial of this config has without being told, as far as can be known before."""
+    return dict(_undeclared(references))
+
+
+def _undeclared(references: References) -> Iterator[tuple[str, str | None]]:
     for output in references.outputs.values():
         columns = output["data_schema"]["columns"] if "data_schema" in output else {}
         for name, column in columns.items():
             if column.get("type") in ("integer", "float"):
-                yield from (undeclared.of_column(output["name"], name, how) for how in undeclared.AGGREGATES)
+                for how in undeclared.AGGREGATES:
+                    yield undeclared.of_column(output["name"], name, how), column.get("unit")
         if any(column.get("type") == "timestamp" for column in columns.values()):
-            yield undeclared.rate_of(output["name"])
+            yield undeclared.rate_of(output["name"]), "1/s"
     for stage in references.draft.stages:
         if "name" in stage:
-            yield undeclared.duration_of(stage["name"])
+            yield undeclared.duration_of(stage["name"]), "s"
             if "health_check" in stage:
-                yield undeclared.ready_of(stage["name"])
+                yield undeclared.ready_of(stage["name"]), "s"
 
 
 class _Metric:

@@ -14,7 +14,11 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from benchctl.config.precision import Precision
     from benchctl.expression import Expression
+
+UNTIL_MIN = 5  # trials of a case, unless the config says otherwise
+UNTIL_MAX = 50
 
 
 def slug(name: str) -> str:
@@ -141,13 +145,35 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Until:
+    """Each case is repeated until a metric is known as exactly as this, or one of the limits is reached.
+
+    budget_s: for all trials of the run together.
+    """
+
+    precision: Precision
+    min: int = UNTIL_MIN
+    max: int = UNTIL_MAX
+    budget_s: float | None = None
+
+
+@dataclass(frozen=True)
 class Trials:
-    """How often each case is measured, and in which order; seed None: drawn at the run's start."""
+    """How often each case is measured, and in which order; seed None: drawn at the run's start.
+
+    until: in place of `repeat`.
+    """
 
     repeat: int = 1
     warmup: int = 0
     order: Literal["interleaved", "sequential", "random"] = "interleaved"
     seed: int | None = None
+    until: Until | None = None
+
+    @property
+    def most(self) -> int:
+        """How many trials a case has at most, without its warm-ups."""
+        return self.until.max if self.until else self.repeat
 
 
 @dataclass(frozen=True)

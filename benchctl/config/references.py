@@ -21,6 +21,7 @@ from benchctl.config.findings import References, check_slugs_differ, check_uniqu
 from benchctl.config.measuring import check_metrics
 from benchctl.config.naming import check_names_in_texts
 from benchctl.config.placement import check_files, check_outputs
+from benchctl.config.repeating import check_trials
 from benchctl.config.yaml_file import Document, Place, shown
 from benchctl.template import did_you_mean, fill, names_in
 
@@ -41,6 +42,7 @@ def check(document: Document, draft: Draft, directory: Path) -> list[str]:
         check_columns,
         check_plots,
         check_metrics,
+        check_trials,
         check_files,
         check_names_in_texts,
     ):

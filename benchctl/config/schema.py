@@ -31,9 +31,9 @@ from benchctl.config.values import (
     mapping,
     metric_name,
     not_over_ssh,
-    not_yet,
     number_pattern,
     one_of,
+    precision,
     secret,
     share,
     task_name,
@@ -41,7 +41,6 @@ from benchctl.config.values import (
     user_name,
     width,
 )
-from benchctl.template import closest
 
 
 class Noun(NamedTuple):
@@ -54,13 +53,8 @@ class Noun(NamedTuple):
         """Orders errors: those of given keys as they came, then missing keys (which come at random) as listed."""
         return self.key_names().index(str(error.path[0])) if isinstance(error, RequiredFieldInvalid) else -1
 
-    def hint_of_later(self, key: str) -> str:
-        """For a key that was probably meant to be one whose behaviour does not exist yet."""
-        meant = closest(key, [str(name) for name, check in self.schema.schema.items() if check is not_yet])
-        return f" {meant!r} is not supported yet." if meant else ""
-
     def key_names(self) -> list[str]:
-        return [str(key) for key, check in self.schema.schema.items() if check not in (not_yet, not_over_ssh)]
+        return [str(key) for key, check in self.schema.schema.items() if check is not not_over_ssh]
 
 
 def _each(check: Check, *keys: str) -> dict[Any, Check]:
@@ -168,7 +162,10 @@ TRIALS = Noun(
             Optional("warmup"): integer(0, 1000),
             Optional("order"): one_of("interleaved", "sequential", "random"),
             Optional("seed"): integer(0, 10**15),
-            **_each(not_yet, "until", "min", "max", "budget"),
+            Optional("until"): precision,
+            Optional("min"): integer(2, 10_000),
+            Optional("max"): integer(2, 10_000),
+            Optional("budget"): duration,
         }
     ),
 )

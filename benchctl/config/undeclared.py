@@ -12,6 +12,11 @@ def of_column(output: str, column: str, aggregate: str) -> str:
     return f"{_part(output)}.{_part(column)}.{aggregate}"
 
 
+def beginning_of(output: str) -> str:
+    """What those of an output begin with: `latency.`"""
+    return f"{_part(output)}."
+
+
 def rate_of(output: str) -> str:
     """`latency.rate`: rows per second, of an output with a timestamp."""
     return f"{_part(output)}.rate"

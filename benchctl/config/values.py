@@ -186,11 +186,6 @@ def as_is(value: Any) -> Any:
     return value
 
 
-def not_yet(_: Any) -> Any:
-    """Stands for a key whose behaviour does not exist yet: never silently accepted."""
-    raise Invalid("is not supported yet; remove it")
-
-
 def timestamp_unit(value: str) -> str:
     try:
         return check_timestamp_unit(value)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from benchctl import events
 from benchctl.events import Event
-from benchctl.reports.text import clean, duration
+from benchctl.reports.text import clean, count, duration
 
 MANY_TRIALS = 10  # so many are told stage by stage; of more, a trial is a line
 _ROUTINE = frozenset(
@@ -26,7 +26,9 @@ class Campaign:
     """Follows the trials of a run."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count = 0  # how many trials there will be, or at most
+        self._is_open = False
+        self._is_many = False
         self._index = 0
         self._name = ""
         self._began: datetime | None = None
@@ -35,7 +37,9 @@ class Campaign:
 
     def note(self, event: Event) -> None:
         if event.kind == events.TRIAL_STARTED:
-            self.count, self._index = _number(event, "count"), _number(event, "index")
+            self._is_open = "most" in event.data
+            self.count, self._index = _number(event, "most" if self._is_open else "count"), _number(event, "index")
+            self._is_many = self._is_many or self.count > MANY_TRIALS
             self._name, self._began = trial_name(event), self._began or event.at
         elif event.kind == events.TRIAL_FINISHED:
             self._ends[str(event.data.get("status") or "")] += 1
@@ -43,19 +47,24 @@ class Campaign:
 
     @property
     def is_many(self) -> bool:
-        return self.count > MANY_TRIALS
+        return self._is_many
 
     def leaves_out(self, event: Event) -> bool:
         """Whether an event is routine of one trial among many."""
         return self.is_many and event.kind in _ROUTINE
 
     def position(self) -> str:
-        """`trial 3/20 wal-02`, where there are several."""
-        return f"trial {self._index}/{self.count} {self._name}".strip() if self.count > 1 else ""
+        """`trial 3/20 wal-02`, where there are several; `trial 3 wal-02` where nobody knows yet how many."""
+        of = "" if self._is_open else f"/{self.count}"
+        return f"trial {self._index}{of} {self._name}".strip() if self.is_several else ""
+
+    @property
+    def is_several(self) -> bool:
+        return self.count > 1 or self._is_open
 
     def status(self, at: datetime) -> str:
         """The same with how the others went, and how long those to come may take."""
-        if self.count <= 1:
+        if not self.is_several:
             return ""
         bad = sum(number for status, number in self._ends.items() if status not in ("succeeded", "incomplete"))
         failed = [f"{bad} failed"] if bad else []
@@ -66,7 +75,7 @@ class Campaign:
     def _left_s(self, at: datetime) -> float:
         """As long as the trials so far took on average, less what the one that goes on has taken; 0 where unknown."""
         done = sum(self._ends.values())
-        if not (done and self._began and self._ended):
+        if self._is_open or not (done and self._began and self._ended):
             return 0.0
         each_s = (self._ended - self._began).total_seconds() / done
         return max(0.0, each_s * (self.count - done) - (at - self._ended).total_seconds())
@@ -86,19 +95,47 @@ def _number(event: Event, key: str) -> int:
 
 def trials_text(finished: Event) -> str:
     """How the trials of a run went, at its end: `18 of 20 trials succeeded, 1 failed`; nothing where all went well."""
-    counts, planned = _counts(finished), _number(finished, "planned")
+    counts, planned = _counts(finished), _planned(finished)
+    known = "" if planned is None else _known_cases(finished)
     good = counts.pop("succeeded", 0) + counts.pop("warmup", 0)
-    if planned <= 1 or good == planned:
-        return ""
+    if planned is not None and (planned <= 1 or good == planned):
+        return known
     others = [f"{number} {clean(status)}" for status, number in counts.items()]
-    return ", ".join([f"{good} of {planned} trials succeeded", *others])
+    head = f"{count(good, 'trial')} succeeded" if planned is None else f"{good} of {planned} trials succeeded"
+    return ", ".join(filter(None, [head, *others, known]))
+
+
+def _known_cases(finished: Event) -> str:
+    """`p99 +-5% in 3 of 4 cases`; nothing where all are known as exactly as was asked for, or there is one."""
+    given = finished.data.get("repetition")
+    cases = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+    precise = sum(one.get("ended") == "precise" for one in cases)
+    if len(cases) < 2 or precise == len(cases):
+        return ""
+    return f"{clean(cases[0].get('until'))} in {precise} of {len(cases)} cases"
+
+
+def planned_trials(started: Event) -> list[str]:
+    """How many trials a run begins with, where there are several: `20 trials`, `trials until p99 +-5%`."""
+    planned = started.data.get("planned")
+    trials, until = (planned.get("trials"), planned.get("until")) if isinstance(planned, dict) else (None, None)
+    if until:
+        return [f"trials until {clean(until)}"]
+    return [count(trials, "trial")] if isinstance(trials, int) and trials > 1 else []
 
 
 def misses_trials(finished: Event) -> bool:
     """Whether a run of several trials ended before each was over."""
-    counts, planned = _counts(finished), _number(finished, "planned")
+    counts, planned = _counts(finished), _planned(finished)
+    if planned is None:
+        return True
     over = sum(number for status, number in counts.items() if status != "interrupted")
     return planned > 1 and over < planned
+
+
+def _planned(finished: Event) -> int | None:
+    """None while nobody knows how many there will be: some case is still to be repeated."""
+    return None if finished.data.get("planned", 0) is None else _number(finished, "planned")
 
 
 def _counts(finished: Event) -> dict[str, int]:

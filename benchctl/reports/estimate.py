@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -15,6 +16,7 @@ from benchctl.runs.store import RunDirectory, Store
 
 if TYPE_CHECKING:
     from benchctl.plan import Plan
+    from benchctl.schedule import PlannedTrial, Schedule
 
 RUNS_LOOKED_AT = 100
 RUNS_TAKEN = 5
@@ -22,10 +24,14 @@ RUNS_TAKEN = 5
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds for all trials and what is around them; `runs` are those it was judged by, newest first."""
+    """Seconds for all trials and what is around them; `runs` are those it was judged by, newest first.
+
+    most_s: with the most trials that there may be, where nothing says how many it takes to know a metric.
+    """
 
     duration_s: float
     runs: tuple[str, ...]
+    most_s: float | None = None
 
 
 def estimate_of(store: Store, plan: Plan) -> Estimate | None:
@@ -43,9 +49,39 @@ def estimate_of(store: Store, plan: Plan) -> Estimate | None:
         for trial in _measured(run.trials):
             by_case[trial.case].append(trial.duration_s or 0.0)
     usual_s = statistics.median(seconds for lasted in by_case.values() for seconds in lasted)
-    trials_s = sum(statistics.median(by_case.get(one.case_name) or [usual_s]) for one in plan.schedule.order)
     beside_s = statistics.median(_beside_s(run) for run in runs)
-    return Estimate(trials_s + beside_s, tuple(run.id for run in runs))
+
+    def lasts_s(trials: Iterable[PlannedTrial]) -> float:
+        trials_s = sum(statistics.median(by_case.get(one.case_name) or [usual_s]) for one in trials)
+        return min(trials_s, _budget_s(plan)) + beside_s
+
+    judged_by = tuple(run.id for run in runs)
+    if likely := _likely(plan.schedule, runs):
+        return Estimate(lasts_s(likely), judged_by)
+    return Estimate(lasts_s(plan.schedule.sure), judged_by, most_s=lasts_s(plan.schedule.order))
+
+
+def _budget_s(plan: Plan) -> float:
+    until = plan.schedule.trials.until
+    return math.inf if until is None or until.budget_s is None else until.budget_s
+
+
+def _likely(schedule: Schedule, runs: Iterable[RunRecord]) -> tuple[PlannedTrial, ...]:
+    """The trials that will be made: of a case that is repeated until a metric is known as many as it took before, none
+    of them where no run had the same `until`.
+    """
+    until = schedule.trials.until
+    if until is None:
+        return schedule.order
+    made: dict[str | None, list[int]] = defaultdict(list)
+    for run in (run for run in runs if run.planned.get("until") == str(until.precision)):
+        for one in run.repetition:
+            made[one.case].append(one.trials)
+    if not made:
+        return ()
+    usual = statistics.median(number for numbers in made.values() for number in numbers)
+    often = {case: min(max(statistics.median(numbers), until.min), until.max) for case, numbers in made.items()}
+    return tuple(one for one in schedule.order if one.is_warmup or one.number <= often.get(one.case_name, usual))
 
 
 def _earlier(store: Store, benchmark: str) -> list[RunRecord]:

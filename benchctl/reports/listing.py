@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from benchctl.reports.metrics import NONE, number
 from benchctl.reports.text import clean, cut, duration, moment, table
 from benchctl.runs.files import time_text
 from benchctl.runs.loading import glance
@@ -24,9 +25,9 @@ def newest(store: Store, limit: int | None = 50) -> list[RunRecord]:
 
 
 def list_table(rows: Sequence[RunRecord], now: datetime, width: int | None = None) -> str:
-    """One line per run, in the order given; why a run failed stands at its end.
+    """One line per run, in the order given; why a run failed, or what it measured, stands at its end.
 
-    width: long names are shortened, then lines are cut there; a reason that does not fit stands on a line of its own.
+    width: long names are shortened, then lines are cut there; an end that does not fit stands on a line of its own.
     Times are in the zone of `now`; a run that is going on has taken the time until `now`.
     """
     if not rows:
@@ -34,7 +35,9 @@ def list_table(rows: Sequence[RunRecord], now: datetime, width: int | None = Non
     cells = [_cells(row, now) for row in rows]
     head, *lines = table(HEAD, cells if width is None else _with_short_names(cells, width))
     column = max(len(line) for line in (head, *lines))
-    told = [_with_reason(line, _reason(row), column, width) for line, row in zip(lines, rows, strict=True)]
+    told = [
+        _with_end(line, _reason(row) or _measured(row), column, width) for line, row in zip(lines, rows, strict=True)
+    ]
     return "\n".join([cut(head, width), *told])
 
 
@@ -68,11 +71,22 @@ def _reason(row: RunRecord) -> str:
     return reason.replace(f"{clean(row.path)}/", "")
 
 
-def _with_reason(line: str, reason: str, column: int, width: int | None) -> str:
-    whole = f"{line.ljust(column)}  {reason}".rstrip()
-    if width is None or len(whole) <= width or not reason:
+def _measured(row: RunRecord) -> str:
+    """`wal: p99 4.1 ms, tps 2,577; delete: p99 ..`: the mean of each declared metric."""
+    found: dict[str, list[str]] = {}
+    for one in (one for one in row.means if isinstance(one, Mapping)):
+        numbers = found.setdefault(str(one.get("case") or ""), [])
+        value = number(one["mean"]) if isinstance(one.get("mean"), (int, float)) else NONE
+        numbers.append(" ".join(filter(None, (str(one.get("metric")), value, str(one.get("unit") or "")))))
+    cases = [f"{case}: {', '.join(numbers)}".removeprefix(": ") for case, numbers in found.items()]
+    return clean("; ".join(cases))
+
+
+def _with_end(line: str, end: str, column: int, width: int | None) -> str:
+    whole = f"{line.ljust(column)}  {end}".rstrip()
+    if width is None or len(whole) <= width or not end:
         return cut(whole, width)
-    return f"{cut(line, width)}\n{cut(f'    {reason}', width)}"
+    return f"{cut(line, width)}\n{cut(f'    {end}', width)}"
 
 
 def _took(row: RunRecord, now: datetime) -> float | None:
@@ -84,6 +98,8 @@ def _took(row: RunRecord, now: datetime) -> float | None:
 def _trials(row: RunRecord) -> str:
     """How many, or how many of those planned succeeded where some did not or are still to come."""
     good, made = _counted(row)
+    if row.planned.get("until") and row.planned.get("trials") is None:
+        return f"{good}/?"
     total = max(made, int(row.planned.get("trials") or 0) - _planned_warmups(row))
     return f"{good}/{total}" if good < total else str(total or "")
 
@@ -115,5 +131,6 @@ def _row_json(row: RunRecord) -> dict[str, Any]:
         "tags": list(row.tags),
         "note": row.note,
         "path": str(row.path),
+        "metrics": list(row.means),
         "error": row.error and row.error.to_json(),
     }

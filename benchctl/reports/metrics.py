@@ -7,9 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchctl.analysis.adaptive import Judgement, Step
 from benchctl.analysis.student import Estimate, estimate
-from benchctl.config.precision import Precision
 from benchctl.reports.text import clean, count, table
 from benchctl.runs.record import MetricRecord, TrialRecord
 
@@ -146,29 +144,3 @@ def _json(one: Together) -> dict[str, Any]:
         "reason": one.why or None,
         "remark": one.remark or None,
     }
-
-
-# How exactly a metric is known
-
-
-def step_text(step: Step, precision: Precision, *, unit: str | None, trials: int) -> str:
-    """Why a case is repeated no further, or how far it is: `p99 is 4.12 ms +-0.18 (4.4 %) after 8 trials: ...`."""
-    known = _known_text(step.judgement, precision, unit, trials=trials)
-    return f"{known}: {_end_text(step, precision)}"
-
-
-def _known_text(judgement: Judgement, precision: Precision, unit: str | None, *, trials: int) -> str:
-    known, after = judgement.estimate, f"after {count(trials, 'trial')}"
-    if known is None:
-        return f"{precision.metric} has no value {after}"
-    half = known.half_width
-    share = f" ({half / abs(known.mean):.1%})" if half is not None and known.mean else ""
-    width = f" +-{number(half)}{share}" if half is not None else ""
-    return " ".join(filter(None, (precision.metric, "is", number(known.mean), unit))) + f"{width} {after}"
-
-
-def _end_text(step: Step, precision: Precision) -> str:
-    ends = {"most": "as many as are allowed", "budget": "the budget has no room for another", "": "not yet"}
-    ends |= {"tight": f"as exact as asked for ({precision})", "no_value": "there is nothing to go by"}
-    more = step.judgement.more
-    return ends[step.reason] + (f"; about {count(more, 'more trial')} would do for {precision}" if more else "")

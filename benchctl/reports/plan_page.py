@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from benchctl.config.model import Case, HealthCheck, Output, Stage
     from benchctl.plan import Plan
     from benchctl.reports.estimate import Estimate
+    from benchctl.schedule import Schedule
 
 CASES_LISTED = 50
 CASES_SHOWN = 5  # whose commands are printed
@@ -49,8 +50,9 @@ def plan_json(plan: Plan, given: Collection[str] = (), estimate: Estimate | None
 
     Names in the text are filled in; those that only a run knows, such as {{run.id}}, stay as they are. A given
     variable is null: its value is for the run alone. `stages` are as without cases, each of `cases` has its own.
+    `trials` are those that are made in any case; with `until` there may be as many as `trials_max`.
     """
-    benchmark, schedule = plan.benchmark, plan.schedule
+    benchmark, schedule, until = plan.benchmark, plan.schedule, plan.schedule.trials.until
     return {
         "schema": "benchctl/plan@1",
         "benchmark": benchmark.name,
@@ -58,10 +60,14 @@ def plan_json(plan: Plan, given: Collection[str] = (), estimate: Estimate | None
         "hosts": [{"alias": alias, "place": host.place} for alias, host in plan.hosts.items()],
         "stages": [_stage_json(plan, stage, given) for stage in benchmark.stages],
         "cases": [_case_json(plan, case, given) for case in schedule.cases],
-        "trials": [{"case": one.case_name, "trial": one.number, "warmup": one.is_warmup} for one in schedule.order],
+        "trials": [{"case": one.case_name, "trial": one.number, "warmup": one.is_warmup} for one in schedule.sure],
+        "trials_max": len(schedule.order),
+        "until": until and str(until.precision),
+        "budget_s": until and until.budget_s,
         "order": schedule.trials.order,
         "seed": benchmark.trials.seed,
-        "estimate": estimate and {"duration_s": estimate.duration_s, "runs": list(estimate.runs)},
+        "estimate": estimate
+        and {"duration_s": estimate.duration_s, "most_s": estimate.most_s, "runs": list(estimate.runs)},
         "warnings": list(benchmark.warnings),
     }
 
@@ -69,7 +75,7 @@ def plan_json(plan: Plan, given: Collection[str] = (), estimate: Estimate | None
 def _trials(plan: Plan, estimate: Estimate | None) -> list[str]:
     """How many there are of which cases, in which order, and how long they will take."""
     schedule = plan.schedule
-    how_many = ": ".join(filter(None, (count(len(schedule.order), "trial"), _how_many(plan))))
+    how_many = ": ".join(filter(None, (schedule_text(schedule), _how_many(plan))))
     lines = [] if schedule.is_single else ["", f"  {how_many}"]
     for case in schedule.cases[:CASES_LISTED]:
         params = " ".join(f"{name}={_word(value)}" for name, value in case.params.items())
@@ -77,13 +83,22 @@ def _trials(plan: Plan, estimate: Estimate | None) -> list[str]:
     if len(schedule.cases) > CASES_LISTED:
         lines.append(f"    and {len(schedule.cases) - CASES_LISTED} more")
     if estimate:
-        lines += ["", f"  about {duration(estimate.duration_s)}, judged by {', '.join(estimate.runs)}"]
+        most = f" to {duration(estimate.most_s)}" if estimate.most_s is not None else ""
+        lines += ["", f"  about {duration(estimate.duration_s)}{most}, judged by {', '.join(estimate.runs)}"]
     return lines
 
 
+def schedule_text(schedule: Schedule) -> str:
+    """`20 trials`, or `10 to 100 trials` where a metric decides."""
+    sure, most = len(schedule.sure), len(schedule.order)
+    return count(most, "trial") if sure == most else f"{sure} to {count(most, 'trial')}"
+
+
 def _how_many(plan: Plan) -> str:
-    trials, cases = plan.schedule.trials, len(plan.schedule.cases)
-    parts = [f"{count(cases, 'case')}, {trials.repeat} of each"] if cases else []
+    trials, cases, until = plan.schedule.trials, len(plan.schedule.cases), plan.schedule.trials.until
+    often = f"{until.min} to {until.max} of each until {until.precision}" if until else f"{trials.repeat} of each"
+    parts = [f"{count(cases, 'case')}, {often}"] if cases else [f"until {until.precision}"] if until else []
+    parts += [f"in {format_duration(until.budget_s)} at most"] if until and until.budget_s else []
     parts += [f"after {count(trials.warmup, 'warm-up')}{' of each' * bool(cases)}"] if trials.warmup else []
     seed = "the seed is drawn at the start" if plan.benchmark.trials.seed is None else f"seed {trials.seed}"
     how = {

@@ -7,6 +7,7 @@ from typing import Any
 
 from benchctl.reports import metrics, text
 from benchctl.reports.failure import failure_text, show_command
+from benchctl.reports.repetition import repetition_text
 from benchctl.reports.text import clean, count, duration, pairs, size, table
 from benchctl.reports.trials_table import trials_table
 from benchctl.runs.record import (
@@ -33,6 +34,7 @@ def run_text(record: RunRecord) -> str:
         _section("Hosts", [_host_line(name, host) for name, host in record.hosts.items()]),
         _section("Trials", trials_table(record)),
         _section("Metrics", metrics.lines(record.trials)),
+        _section("Precision", [f"    {repetition_text(one)}" for one in record.repetition]),
         *(_trial_parts(record, trial) if trial else []),
         _section("Plots", [f"    {clean(plot.path)}" for plot in record.plots if plot.path]),
         _section("Warnings", [f"    {clean(flag)}" for flag in record.flags]),
@@ -84,7 +86,8 @@ def _resumed(one: Any) -> str:
     writer = given if isinstance(given, Mapping) else {}
     at = str(one.get("at") or "").replace("T", " ").partition(".")[0]
     who = " on ".join(str(part) for part in (writer.get("user"), writer.get("host")) if part)
-    return clean(f"{at} UTC by {who or '?'}, {count(one.get('trials') or 0, 'trial')}")
+    trials = f", {count(one['trials'], 'trial')}" if isinstance(one.get("trials"), int) else ""
+    return clean(f"{at} UTC by {who or '?'}{trials}")
 
 
 def _config(config: Mapping[str, Any]) -> str:

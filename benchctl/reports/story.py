@@ -10,8 +10,9 @@ from typing import Any, Literal
 from benchctl import events
 from benchctl.errors import RunUnreadable
 from benchctl.events import Event
-from benchctl.reports.campaign import Campaign, misses_trials, trials_text
+from benchctl.reports.campaign import Campaign, misses_trials, planned_trials, trials_text
 from benchctl.reports.failure import ending_text, logs_command, selector
+from benchctl.reports.repetition import repetition_of, repetition_text
 from benchctl.reports.text import check, clean, count, duration, ending, size
 from benchctl.reports.together import MANY_HOSTS, Together, is_interrupted
 from benchctl.runs.record import Failure
@@ -113,9 +114,7 @@ class Story:
             parts.append(count(len(hosts), "host"))
         elif hosts:
             parts.append(f"{'host' if len(hosts) == 1 else 'hosts'} {clean(', '.join(map(str, hosts)))}")
-        planned = event.data.get("planned")
-        trials = planned.get("trials") if isinstance(planned, dict) else None
-        parts[1:1] = [count(trials, "trial")] if isinstance(trials, int) and trials > 1 else []
+        parts[1:1] = planned_trials(event)
         what = f": {', '.join(parts)}" if parts else ""
         where = f" ({self._directory})" if self._directory else ""
         return Sentence(f"{self._run_id} {_get(event, 'benchmark')}{what}{where}")
@@ -123,8 +122,9 @@ class Story:
     def _run_resumed(self, event: Event) -> Sentence:
         self._run_id, self._directory = _get(event, "id"), _get(event, "directory")
         self._found_by = selector(self._run_id, self._directory)
-        left = count(event.data.get("trials") or 0, "trial")
-        return Sentence(f"{self._run_id} {_get(event, 'benchmark')} resumed: {left} to come ({self._directory})")
+        left = f"{count(event.data.get('trials') or 0, 'trial')} to come"
+        until = f"trials until {_get(event, 'until')}" if event.data.get("until") else ""
+        return Sentence(f"{self._run_id} {_get(event, 'benchmark')} resumed: {until or left} ({self._directory})")
 
     def _host_connected(self, event: Event) -> Sentence:
         host, address = _get(event, "host"), _get(event, "address")
@@ -137,11 +137,11 @@ class Story:
     def _trial_started(self, event: Event) -> Sentence | None:
         self._hosts_of.clear()
         self._goes_on.clear()
-        is_told = self.campaign.count > 1 and not self.campaign.is_many
+        is_told = self.campaign.is_several and not self.campaign.is_many
         return Sentence(f"{self.campaign.position()} started") if is_told else None
 
     def _trial_finished(self, event: Event) -> Sentence | None:
-        if self.campaign.count <= 1:
+        if not self.campaign.is_several:
             return None
         status, error = _get(event, "status"), _failure(event.data.get("error"))
         why = f": {clean(error.message.splitlines()[0])}" if error and error.message and self.campaign.is_many else ""
@@ -229,6 +229,10 @@ class Story:
     def _warning(self, event: Event) -> Sentence:
         return Sentence(f"warning: {_get(event, 'text')}", "odd")
 
+    def _case_ended(self, event: Event) -> Sentence:
+        ended = repetition_of(event.data)
+        return Sentence(repetition_text(ended), "good" if ended.ended == "precise" else "odd")
+
     def _stopping(self, event: Event) -> Sentence:
         return Sentence(_get(event, "text"), "odd")
 
@@ -293,6 +297,7 @@ _TELLERS: dict[str, Callable[[Story, Event], Sentence | None]] = {
     events.PLOT_DRAWN: Story._plot_drawn,
     events.WARNING: Story._warning,
     events.TRIAL_FINISHED: Story._trial_finished,
+    events.CASE_ENDED: Story._case_ended,
     events.STOPPING: Story._stopping,
     events.RUN_FINISHED: Story._run_finished,
     events.OUTPUT_LINES: Story._output_lines,

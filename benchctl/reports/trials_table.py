@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 
+from benchctl.reports.failure import selector
 from benchctl.reports.metrics import number
 from benchctl.reports.text import clean, count, duration, table
 from benchctl.runs.record import MetricRecord, RunRecord, TrialRecord
@@ -71,7 +72,15 @@ def _case_row(case: str, trials: Sequence[TrialRecord]) -> tuple[str, ...]:
 
 
 def _planned(record: RunRecord) -> list[str]:
+    """What is missing, and the command that makes it."""
     planned, trials = record.planned.get("trials"), len(record.trials)
-    if not isinstance(planned, int) or planned <= trials or record.status == "running":
+    if record.status == "running":
         return []
-    return [f"    {count(planned - trials, 'trial')} of {planned} not made (benchctl resume {clean(record.id)})"]
+    if planned is None and record.planned.get("until"):
+        going_on = [clean(one.case) for one in record.repetition if one.case and not one.ended]
+        missing = " of ".join(filter(None, ("further trials", ", ".join(going_on))))
+    elif isinstance(planned, int) and planned > trials:
+        missing = f"{count(planned - trials, 'trial')} of {planned}"
+    else:
+        return []
+    return [f"    {missing} not made (benchctl resume {clean(selector(record.id, record.path))})"]

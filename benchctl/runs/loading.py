@@ -149,7 +149,9 @@ def _interrupted(record: RunRecord, run: RunDirectory, told: replay.Told | None)
     """The run of a writer that is gone, completed by what its journal says."""
     if told is None:
         return replace(record, status="interrupted", error=_ended_early(None))
-    record = replace(record, counts=replace(record, trials=tuple(_trials_told(run, told))).counted().counts)
+    counts = replace(record, trials=tuple(_trials_told(run, told))).counted().counts
+    known = {one.case: one for one in (*record.repetition, *RunRecord.from_json(told.run).repetition)}
+    record = replace(record, counts=counts, repetition=tuple(known.values()))
     if told.is_over:
         end = RunRecord.from_json(told.run)
         return replace(
@@ -164,12 +166,11 @@ def _interrupted(record: RunRecord, run: RunDirectory, told: replay.Told | None)
 
 def _ended_by(record: RunRecord, told: replay.Told) -> RunRecord:
     """Mark a run interrupted at the last sign of its writer."""
-    length = max((told.last_at - record.started).total_seconds(), 0.0) if record.started else None
     return replace(
         record,
         status="interrupted",
         finished=told.last_at,
-        duration_s=length,
+        duration_s=told.worked_s,
         error=_ended_early(told),
         trials=tuple(_ended(trial) for trial in record.trials),
     )

@@ -24,6 +24,7 @@ from benchctl.runs.fields import (
     records_by_name,
     texts,
 )
+from benchctl.runs.repetition import Repetition
 from benchctl.runs.store import TRIAL, RunDirectory
 
 FORMAT = 1
@@ -141,7 +142,8 @@ class MetricRecord(Record):
 
     better: lower | higher | None. count: of how many observations it was made; None where that has no meaning.
     remark: what to know of a value that is there, such as that a percentile has too few rows. declared: whether the
-    config asks for it; the others are there for every trial.
+    config asks for it; the others are there for every trial. is_flaw: whether that there is no value is something
+    the trial must say; it is not part of the JSON.
     """
 
     value: float | None = key(finite)
@@ -151,6 +153,7 @@ class MetricRecord(Record):
     reason: str | None = key(str)
     remark: str | None = key(str)
     declared: bool = key(bool, True)
+    is_flaw: bool = field(default=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Without what is not known: a run has thousands of them."""
@@ -350,9 +353,11 @@ class RunRecord(Record):
     git: Mapping[str, Any] | None = key(dict, plain=True)
     versions: Mapping[str, Any] = json_object(plain=True)
     cases: Mapping[str, Any] = json_object()  # by name the parameters of each
-    planned: Mapping[str, Any] = json_object(plain=True)  # trials (how many), repeat, warmup, order, seed
+    planned: Mapping[str, Any] = json_object(plain=True)  # trials (how many), repeat, warmup, order, seed, until, ..
     counts: Mapping[str, Any] = json_object(plain=True)
     resumed: tuple[Any, ...] = key(tuple, (), list)  # by whom and when
+    means: tuple[Any, ...] = key(tuple, (), list)  # of its declared metrics, as runs/means.py makes them
+    repetition: tuple[Repetition, ...] = records(Repetition)  # of each case, where `until` decides how often
     around: TrialRecord | None = field(default=None, metadata=_AROUND)
     plots: tuple[PlotRecord, ...] = records(PlotRecord)
     flags: tuple[str, ...] = texts()

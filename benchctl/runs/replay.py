@@ -21,7 +21,9 @@ class Told:
     """What a journal told: the run, its trials with their stages, and where it stopped."""
 
     run: Document
+    since: datetime  # the beginning of what was told last: of the run, or of its newest resume
     last_at: datetime
+    before_s: float = 0.0  # how long it was worked on before `since`
     trials: list[Document] = field(default_factory=list)
     around: Document | None = None  # the stages around all trials, as one trial
     is_over: bool = False
@@ -30,6 +32,11 @@ class Told:
     planned_hosts: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     heard: dict[str, dict[str, float]] = field(default_factory=dict)  # stage -> host -> seconds until it had begun
+
+    @property
+    def worked_s(self) -> float:
+        """How long it was worked on until its last sign, without the time between an end and a resume."""
+        return self.before_s + max(0.0, (self.last_at - self.since).total_seconds())
 
     @property
     def all(self) -> list[Document]:
@@ -53,11 +60,11 @@ def replay(journal: Iterable[Event]) -> Told | None:
     """None for a journal without a single event."""
     told = None
     for event in journal:
-        told = told or Told(_new_run(event), event.at)
-        told.last_at = event.at
+        told = told or Told(_new_run(event), event.at, event.at)
         handle = _HANDLERS.get(event.kind)
         if handle:
             handle(told, event)
+        told.last_at = event.at
     if told:
         _put_in_order(told)
     return told
@@ -65,7 +72,7 @@ def replay(journal: Iterable[Event]) -> Told | None:
 
 def _new_run(event: Event) -> Document:
     started = time_text(event.at)
-    return {"status": "running", "started": started, "hosts": {}, "flags": [], "error": None}
+    return {"status": "running", "started": started, "hosts": {}, "flags": [], "repetition": [], "error": None}
 
 
 def _run_started(told: Told, event: Event) -> None:
@@ -82,6 +89,7 @@ def _run_started(told: Told, event: Event) -> None:
 def _run_resumed(told: Told, event: Event) -> None:
     """What was going on before was cut off; the stages around all trials begin anew."""
     told.is_over = False
+    told.before_s, told.since = told.worked_s, event.at
     told.run |= {"status": "running", "finished": None, "error": None}
     told.run.setdefault("resumed", []).append({"at": time_text(event.at)} | _some(event, "writer", "trials"))
     for trial in told.trials:
@@ -119,8 +127,16 @@ def _trial_finished(told: Told, event: Event) -> None:
     told.waited_for = None
 
 
+def _case_ended(told: Told, event: Event) -> None:
+    """It may be told again after a run was resumed."""
+    others = [one for one in told.run["repetition"] if one["case"] != event.data.get("case")]
+    told.run["repetition"] = [*others, dict(event.data)]
+
+
 def _run_finished(told: Told, event: Event) -> None:
     told.is_over = True
+    if isinstance(told.run.get("planned"), dict) and "planned" in event.data:
+        told.run["planned"]["trials"] = event.data["planned"]
     told.run |= {"finished": time_text(event.at)} | _some(event, "status", "duration_s", "error")
 
 
@@ -208,6 +224,7 @@ def _output_missed(told: Told, event: Event) -> None:
 
 
 _HANDLERS: dict[str, Callable[[Told, Event], None]] = {
+    events.CASE_ENDED: _case_ended,
     events.RUN_STARTED: _run_started,
     events.RUN_RESUMED: _run_resumed,
     events.HOST_CONNECTED: _host_connected,

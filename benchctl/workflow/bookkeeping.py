@@ -8,6 +8,7 @@ from typing import Any
 
 from benchctl.redact import Redactor
 from benchctl.runs.files import Folder, NotWritten, make_directory, removed
+from benchctl.runs.means import means
 from benchctl.runs.record import RunRecord, TrialRecord
 from benchctl.runs.store import EVENTS, METADATA, TRIAL, RunDirectory, aside_name
 from benchctl.runs.summary import Summary
@@ -38,7 +39,7 @@ class Book:
 
     def write(self) -> None:
         """Replace metadata.json."""
-        head = replace(self.record.counted(), trials=())
+        head = replace(self.record.counted(), means=means(self.record), trials=())
         self._summary.write(head.masked(self._redactor.text).to_json())
 
     def earlier(self, place: tuple[str | None, int, bool]) -> TrialRecord | None:

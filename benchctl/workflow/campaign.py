@@ -13,7 +13,7 @@ from benchctl.names import Circumstances
 from benchctl.plan import Plan
 from benchctl.redact import Redactor
 from benchctl.runs.files import Folder
-from benchctl.runs.record import TrialRecord
+from benchctl.runs.record import RunRecord, TrialRecord
 from benchctl.runs.store import trial_name
 from benchctl.schedule import PlannedTrial
 from benchctl.workflow.announcer import Announcer
@@ -22,6 +22,7 @@ from benchctl.workflow.evaluation import Evaluation
 from benchctl.workflow.options import RunOptions
 from benchctl.workflow.outputs import Collector, seen_in
 from benchctl.workflow.passage import Passage
+from benchctl.workflow.repeating import Repeating
 from benchctl.workflow.stopping import Stopping
 from benchctl.workflow.surroundings import Surroundings
 from benchctl.workflow.trial import recorded, run_trial
@@ -39,7 +40,9 @@ class Campaign:
         announce: Announcer,
         stopping: Stopping,
         evaluation: Evaluation,
+        spent_s: float,
     ) -> None:
+        """spent_s: how long the run was worked on before."""
         self._plan = plan
         self._book = book
         self._options = options
@@ -47,6 +50,7 @@ class Campaign:
         self._stopping = stopping
         self._evaluation = evaluation
         self._redactor = Redactor(plan.benchmark.secrets)
+        self._repeating = Repeating(plan, book, decide=evaluation.decide, announce=announce, spent_s=spent_s)
         self._seen = seen_in(book.record.trials)  # what the trials so far brought home
         self._named: dict[str, set[int]] = {}
 
@@ -75,26 +79,41 @@ class Campaign:
         return begun
 
     def _run_trials(self, todo: Sequence[PlannedTrial], outer: Passage | None = None) -> None:
-        for index, planned in enumerate(todo, start=1):
-            trial = self._run_trial(planned, outer, index=index, count=len(todo))
+        made = 0
+        for position, planned in enumerate(todo):
+            if not self._repeating.wants(planned):
+                continue
+            made += 1
+            trial = self._run_trial(planned, outer, self._position(made, todo[position:]))
+            self._repeating.note(trial)
+            self._book.write_if_due()
             if not self._goes_on_after(trial, outer):
                 return
+
+    def _position(self, index: int, left: Sequence[PlannedTrial]) -> dict[str, int | None]:
+        """Which trial of how many it is, or of how many at most. left: this one and what is to come."""
+        if self._repeating.is_open:
+            return {"index": index, "count": None, "most": index - 1 + self._repeating.most(left)}
+        return {"index": index, "count": index - 1 + len(left)}
 
     def _goes_on_after(self, trial: TrialRecord, outer: Passage | None) -> bool:
         if self._stopping.is_asked or self._announce.failure or (outer and outer.is_broken):
             return False
         return self._options.keeps_going or trial.status in ("succeeded", "incomplete")
 
-    def _run_trial(self, planned: PlannedTrial, outer: Passage | None, *, index: int, count: int) -> TrialRecord:
+    def _run_trial(self, planned: PlannedTrial, outer: Passage | None, position: dict[str, int | None]) -> TrialRecord:
         self._book.reserve.take()
         begun = self._new_trial(planned)
         begun = self._book.after(begun, self._book.earlier(begun.place))
-        which = {"case": begun.case, "trial": begun.trial, "warmup": begun.warmup, "index": index, "count": count}
+        which = {"case": begun.case, "trial": begun.trial, "warmup": begun.warmup, **position}
         where = {"attempt": begun.attempt, "directory": begun.directory, "params": dict(begun.params)}
         self._announce(events.TRIAL_STARTED, **which, **where)
         folder = self._book.folder(begun.directory)
         around = self._surroundings(
-            self._plan.stages_of(planned.case), folder, planned, is_last=index == count and not outer
+            self._plan.stages_of(planned.case),
+            folder,
+            planned,
+            is_last=position["index"] == position["count"] and not outer,
         )
         collector = Collector(folder.path, self._announce, seen=self._seen)
         trial = run_trial(begun, around, collector, outer)
@@ -109,7 +128,6 @@ class Campaign:
             flags=list(trial.flags),
             error=trial.error.to_json() if trial.error else None,
         )
-        self._book.write_if_due()
         return trial
 
     def _new_trial(self, planned: PlannedTrial) -> TrialRecord:
@@ -162,7 +180,16 @@ def _number(planned: PlannedTrial | None) -> str:
     return "" if planned is None else f"w{planned.number}" if planned.is_warmup else str(planned.number)
 
 
-def todo_of(plan: Plan, trials: Sequence[TrialRecord], *, repeats_failed: bool) -> list[PlannedTrial]:
-    """The planned trials that are not over; with `repeats_failed` those that failed are to be made again too."""
-    done = {trial.place for trial in trials if trial.is_over and not (repeats_failed and trial.status == "failed")}
-    return [planned for planned in plan.schedule.order if planned.key not in done]
+def todo_of(plan: Plan, record: RunRecord, *, repeats_failed: bool) -> list[PlannedTrial]:
+    """The planned trials that are not over, without those that no case needs any more; with `repeats_failed` those that
+    failed are to be made again too, and what they show may ask for further ones.
+    """
+    begun = {trial.place: trial for trial in record.trials}
+    again = {place for place, trial in begun.items() if not trial.is_over}
+    again |= {place for place, trial in begun.items() if repeats_failed and trial.status == "failed"}
+    ended = {one.case for one in record.repetition if one.ended} - {case for case, _, _ in again}
+    return [
+        planned
+        for planned in plan.schedule.order
+        if planned.key in again or (planned.key not in begun and planned.case_name not in ended)
+    ]

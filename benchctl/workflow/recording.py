@@ -14,6 +14,7 @@ from benchctl.plan import Plan
 from benchctl.runs import facts
 from benchctl.runs.record import RunRecord
 from benchctl.runs.store import RunDirectory
+from benchctl.schedule import Schedule
 from benchctl.workflow.options import RunOptions
 
 TASKS = "tasks.py"
@@ -42,15 +43,19 @@ def first_record(plan: Plan, directory: RunDirectory, options: RunOptions, code:
         git=code["git"],
         versions=code["versions"],
         cases={case.name: dict(case.params) for case in schedule.cases},
-        planned={
-            "trials": len(schedule.order),
-            "repeat": schedule.trials.repeat,
-            "warmup": schedule.trials.warmup,
-            "order": schedule.trials.order,
-            "seed": schedule.trials.seed,
-        },
+        planned=_planned(schedule),
         path=directory.path,
     )
+
+
+def _planned(schedule: Schedule) -> dict[str, Any]:
+    """With `until`, how many trials there are is known once each case has ended."""
+    trials, until = schedule.trials, schedule.trials.until
+    common = {"warmup": trials.warmup, "order": trials.order, "seed": trials.seed}
+    if until is None:
+        return {"trials": len(schedule.order), "repeat": trials.repeat, **common}
+    limits = {"min": until.min, "max": until.max, "budget_s": until.budget_s}
+    return {"trials": None, "repeat": None, **common, "until": str(until.precision), **limits}
 
 
 def files_used(plan: Plan) -> dict[str, str | None]:
@@ -79,4 +84,5 @@ def conclusion(record: RunRecord) -> dict[str, Any]:
         return {"status": wrong.status, "error": replace(wrong.error, trial=trial)}
     cut_off = any(part.status in ("interrupted", "running") for part in parts)
     incomplete = any(part.status == "incomplete" for part in parts)
+    incomplete |= any(case.is_unknown for case in record.repetition)
     return {"status": "interrupted" if cut_off else "incomplete" if incomplete else "succeeded", "error": None}

@@ -15,7 +15,9 @@ from benchctl.redact import Redactor
 from benchctl.runs import facts
 from benchctl.runs.files import NotWritten, removed, time_text
 from benchctl.runs.loading import glance, load
+from benchctl.runs.means import means
 from benchctl.runs.record import Failure, HostRecord, PlotRecord, RunRecord
+from benchctl.runs.repetition import Repetition
 from benchctl.runs.store import RunDirectory, Store
 from benchctl.schedule import PlannedTrial
 from benchctl.workflow import failures
@@ -78,7 +80,7 @@ def resume(
         check_unused(glance(directory), journal)
         record = load(directory)
         check_unchanged(record, plan, options.env)
-        todo = todo_of(plan, record.trials, repeats_failed=repeats_failed)
+        todo = todo_of(plan, record, repeats_failed=repeats_failed)
         check_missing(record, todo)
         announce = Announcer(journal, listeners, Redactor(plan.benchmark.secrets))
         run = _Run(plan, record, options=options, announce=announce, stopping=stopping, evaluation=evaluation)
@@ -117,7 +119,7 @@ class _Run:
         self._redactor = Redactor(plan.benchmark.secrets)
         self._began = time.monotonic()
         self._took_before_s = record.duration_s or 0.0
-        self._flags = [flag for flag in record.flags if flag not in _missing(record.plots)]  # of what went before
+        self._flags = [flag for flag in record.flags if flag not in _incomplete(record)]  # of what went before
         self._book = Book(record.directory, record.masked(self._redactor.text), self._redactor)
 
     def begin(self) -> None:
@@ -149,12 +151,21 @@ class _Run:
         """Take up an earlier run: its record is written on."""
         writer = facts.writer()
         taken_up = {"at": time_text(datetime.now(UTC)), "writer": writer, "former": dict(self._record.writer)}
-        resumed = (*self._record.resumed, taken_up | {"trials": len(todo)})
+        until = self._plan.schedule.trials.until
+        trials = None if until else len(todo)
+        resumed = (*self._record.resumed, taken_up | {"trials": trials})
         self._book.change(status="running", finished=None, duration_s=None, error=None, writer=writer, resumed=resumed)
         self._book.write()
         self._book.reserve.take()
         where = {"id": self._record.id, "benchmark": self._record.benchmark, "directory": str(self._record.path)}
-        self._announce(events.RUN_RESUMED, **where, writer=writer, trials=len(todo), hosts=list(self._plan.hosts))
+        self._announce(
+            events.RUN_RESUMED,
+            **where,
+            writer=writer,
+            trials=trials,
+            until=until and str(until.precision),
+            hosts=list(self._plan.hosts),
+        )
 
     def complete(self, todo: Sequence[PlannedTrial]) -> RunRecord:
         """Make these trials, and bring the run to its end whatever happens."""
@@ -194,6 +205,7 @@ class _Run:
             announce=self._announce,
             stopping=self._stopping,
             evaluation=self._evaluation,
+            spent_s=self._took_before_s,
         )
         try:
             campaign.run(todo)
@@ -246,9 +258,9 @@ class _Run:
         self._book.change(
             finished=datetime.now(UTC),
             duration_s=self._took_before_s + time.monotonic() - self._began,
-            flags=(*self._flags, *self._announce.warnings, *_missing(self._record.plots)),
+            flags=(*self._flags, *self._announce.warnings, *_incomplete(self._record)),
         )
-        self._book.change(counts=self._record.counted().counts)
+        self._book.change(counts=self._record.counted().counts, means=means(self._record))
         self._book.reserve.give_back()
         if self._book.is_in_place:
             self._book.write()
@@ -259,6 +271,7 @@ class _Run:
             duration_s=record.duration_s,
             counts=dict(record.counts),
             planned=record.planned.get("trials"),
+            repetition=[one.to_json() for one in record.repetition],
             flags=_reasons(record),
             error=record.error.to_json() if record.error else None,
         )
@@ -268,7 +281,20 @@ class _Run:
 def _reasons(record: RunRecord) -> list[str]:
     """Why it is incomplete, as far as a few words say it."""
     flags = [flag if record.is_single else f"{trial.name}: {flag}" for trial in record.trials for flag in trial.flags]
-    return [*flags, *_missing(record.plots)][:FLAGS_TOLD]
+    return [*flags, *_incomplete(record)][:FLAGS_TOLD]
+
+
+def _incomplete(record: RunRecord) -> list[str]:
+    """Why the run as a whole is incomplete."""
+    return [*_unknown(record.repetition), *_missing(record.plots)]
+
+
+def _unknown(cases: Iterable[Repetition]) -> list[str]:
+    return [
+        f"{f'case {one.case}: ' if one.case else ''}{one.metric} has no value, so {one.until} says nothing"
+        for one in cases
+        if one.is_unknown
+    ]
 
 
 def _missing(plots: Iterable[PlotRecord]) -> list[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from benchctl.runs.record import StageRecord, TrialRecord
+from benchctl.runs.record import MetricRecord, StageRecord, TrialRecord
 from benchctl.workflow.outputs import Collector
 from benchctl.workflow.passage import Passage
 from benchctl.workflow.surroundings import Surroundings
@@ -24,7 +25,15 @@ def run_trial(
     passage.begin()
     passage.finish()
     record = recorded(begun, around, passage, time.monotonic() - began)
-    return replace(record, metrics=around.measure(record)).masked(around.redactor.text)
+    return with_metrics(record, around.measure(record)).masked(around.redactor.text)
+
+
+def with_metrics(trial: TrialRecord, metrics: Mapping[str, MetricRecord]) -> TrialRecord:
+    """The trial with what was measured; one that counts, and lacks a value that it should have, is incomplete."""
+    lacking = [f"metric '{name}' has no value: {one.reason}" for name, one in metrics.items() if one.is_flaw]
+    if not (lacking and trial.counts):
+        return replace(trial, metrics=metrics)
+    return replace(trial, metrics=metrics, status="incomplete", flags=(*trial.flags, *lacking))
 
 
 def recorded(begun: TrialRecord, around: Surroundings, passage: Passage, duration_s: float) -> TrialRecord:
