@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from benchctl.config.model import Benchmark, Metric, Output
     from benchctl.events import Listener
+    from benchctl.exporting import Exported
     from benchctl.hosts.files.transfer import Copied
     from benchctl.plan import Plan
     from benchctl.runs.record import DataRecord, MetricRecord, OutputRecord, PlotRecord, RunRecord, TrialRecord
@@ -33,6 +34,7 @@ __all__ = [
     "ConfigError",
     "compile_plan",
     "copy",
+    "export",
     "find",
     "frame",
     "load",
@@ -274,6 +276,43 @@ def frame(
     from benchctl.analysis.frames import frame as read_frame
 
     return read_frame(_records(runs, results), output)
+
+
+def export(  # noqa: PLR0913 - one keyword for each thing that one may want to change
+    runs: str | RunRecord | Sequence[str | RunRecord],
+    outputs: str | Sequence[str] = (),
+    *,
+    format: str | None = None,
+    to: str | Path | None = None,
+    archive: str | Path | None = None,
+    env: Mapping[str, str] | None = None,
+    force: bool = False,
+    results: str | Path | None = None,
+) -> Exported:
+    """Write the rows and metrics of runs for other programs, or whole runs as one archive; which files were made.
+
+    outputs: whose rows; none for all that have any. format: csv (the default) or parquet. to: a folder, by default
+    `export`. archive: a .tar.gz instead of all that. env: variables whose values are masked in it, beside the passwords
+    of the configs. force: replaces what is there. Raises UsageError, DataError, OutputError, RunNotFound and
+    RunUnreadable.
+    """
+    from benchctl import given
+    from benchctl.exporting import export_archive, export_tables
+
+    records, variables = _records(runs, results), given.variables(env or {})
+    names = given.texts([outputs] if isinstance(outputs, str) else outputs, "outputs")
+    if archive is None and variables:
+        raise UsageError("env is for an archive: its values are masked there, and rows are never masked")
+    if archive is None:
+        return export_tables(records, names, Path(to or "export"), format=format or "csv", force=force)
+    if names or format or to:
+        raise UsageError("an archive has whole runs in it; leave out outputs, format and to")
+    return export_archive(records, Path(archive), _secrets, env=variables, force=force)
+
+
+def _secrets(record: RunRecord) -> frozenset[str]:
+    path = record.config.get("path")
+    return load(path, overrides=record.options.get("set")).secrets if path else frozenset()
 
 
 def _records(runs: str | RunRecord | Sequence[str | RunRecord], results: str | Path | None) -> list[RunRecord]:

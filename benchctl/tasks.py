@@ -56,7 +56,9 @@ def collection(config: str | Path) -> Collection:
     path = (Path(caller).resolve().parent if caller else Path.cwd()) / config
     with _ending_inv():
         benchmark = benchctl.load(path)
-    made = Collection(_run_task(path), _list_task(benchmark), _show_task(benchmark), _plot_task(benchmark))
+    made = Collection(
+        _run_task(path), _list_task(benchmark), _show_task(benchmark), _plot_task(benchmark), _export_task(benchmark)
+    )
     made.add_collection(_stages(path, benchmark), name="stages")
     return made
 
@@ -150,6 +152,32 @@ def _plot_task(benchmark: Benchmark) -> BenchmarkTask:
     _take(plot, ["context"], {"run": "latest", "name": None, "out": "", **defaults})
     texts = {name: option.text for name, option in keys.items()}
     return BenchmarkTask(plot, name="plot", iterable=repeatable, help=options | texts)
+
+
+def _export_task(benchmark: Benchmark) -> BenchmarkTask:
+    def export(  # noqa: PLR0917 - Invoke makes an option of each
+        context: Context,
+        run: str = "latest",
+        format: str = "",
+        out: str = "",
+        archive: str = "",
+        force: bool = False,
+    ) -> None:
+        """Export rows and metrics of a kept run, or an archive."""
+        with _ending_inv():
+            records = [benchctl.find(one, results=benchctl.results_directory(benchmark)) for one in run.split(",")]
+            done = benchctl.export(records, format=format or None, to=out or None, archive=archive or None, force=force)
+        for text in [*map(str, done.paths), *(f"note: {note}" for note in done.notes)]:
+            print(text)
+
+    options = {
+        "run": "a run as for show, or several with commas between",
+        "format": "of the rows: csv (the default) or parquet",
+        "out": "where to: a folder, by default export",
+        "archive": "whole runs in one .tar.gz instead",
+        "force": "replace what is there",
+    }
+    return BenchmarkTask(export, name="export", help=options)
 
 
 def _flag(key: str) -> str:
