@@ -125,6 +125,7 @@ def run(  # noqa: PLR0913 - one keyword for each thing that one may want to chan
         timeout_s=given.seconds(timeout_s, "timeout_s"),
         keeps_going=keeps_going,
         shows_output=bool(hearing),
+        watches_noise=_watches_noise(),
         recorded=recorded,
     )
     store, evaluation = Store(results_directory(benchmark, results)), _evaluation(benchmark, draws=draws)
@@ -171,9 +172,20 @@ def resume(
         timeout_s=given.seconds(timeout_s, "timeout_s"),
         keeps_going=bool(chosen.get("keep_going")),
         shows_output=bool(hearing),
+        watches_noise=_watches_noise(),
     )
     evaluation = _evaluation(benchmark, draws=not chosen.get("no_plots"))
     return resume_run(plan, directory, options, hearing, evaluation=evaluation, repeats_failed=failed)
+
+
+def _watches_noise() -> bool:
+    """Whether hosts are looked at around each trial: BENCHCTL_NOISE=off leaves that out. Raises UsageError."""
+    import os
+
+    said = os.environ.get("BENCHCTL_NOISE", "on")
+    if said not in ("on", "off"):
+        raise UsageError(f"BENCHCTL_NOISE is {said!r}; it can be on (the default) or off")
+    return said == "on"
 
 
 def _evaluation(benchmark: Benchmark, *, draws: bool) -> Evaluation:
