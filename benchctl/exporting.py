@@ -106,5 +106,5 @@ def export_archive(
         "left out, as it is no plain file:": done.left_out,
     }
     notes += [f"{text} {name}" for text, names in listed.items() for name in names]
-    notes += [f"the value of {name} is not known here and was not looked for; -e {name}=VALUE" for name in done.unknown]
+    notes += [f"the value of {name} was not looked for; -e {name}=VALUE masks it" for name in done.unknown]
     return Exported((path,), {}, tuple(notes), done)

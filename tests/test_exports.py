@@ -230,20 +230,44 @@ def test_an_archive_is_the_same_bytes_whenever_it_is_made(local: Bench, tmp_path
         }
 
 
-def test_what_could_not_be_looked_for_or_into_is_said(
-    local: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_could_not_be_looked_for_or_into_is_said(local: Bench, tmp_path: Path) -> None:
     record = secretive(local, env={"TOKEN": "s3cret-token"})
     (record.path / "more.gz").write_bytes(b"\x1f\x8b and more")
     (record.path / "link").symlink_to("more.gz")
-    monkeypatch.setenv("TOKEN", "")
     done = benchctl.export(record, archive=tmp_path / "x.tar.gz")
     assert done.notes == (
         "left out, as it is no plain file: runs/run-001/link",
-        "the value of TOKEN is not known here and was not looked for; -e TOKEN=VALUE",
+        "the value of TOKEN was not looked for; -e TOKEN=VALUE masks it",
     )
     done = benchctl.export(record, archive=tmp_path / "y.tar.gz", env={"TOKEN": "s3cret-token"})
     assert "compressed, and not looked into for secrets: runs/run-001/more.gz" in done.notes
+
+
+@pytest.mark.parametrize("value", ["8000", "true", "abc", "1e-05"])
+def test_a_value_that_stands_everywhere_is_refused(local: Bench, tmp_path: Path, value: str) -> None:
+    record = run(local, rows(5), [])
+    with pytest.raises(UsageError, match=f"-e N: '{value}' stands in too many places to be masked; leave it out"):
+        benchctl.export(record, archive=tmp_path / "x.tar.gz", env={"N": value})
+
+
+def test_passwords_are_found_by_config_and_environment(
+    local: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DB_PASSWORD", "from-the-environment")
+    hosts = {
+        "a": {"ip": "127.0.0.1", "username": "x", "password": "written-out"},
+        "b": {"ip": "127.0.0.1", "username": "x", "password": "${DB_PASSWORD}"},
+    }
+    record = local.run(local.stage("load", "true"), config={"hosts": hosts})
+    (record.path / "later-written-out.txt").write_text("written-out from-the-environment\n")
+    done = benchctl.export(record, archive=tmp_path / "x.tar.gz")
+    assert done.archive
+    assert done.archive.scrubbed == ("runs/run-001/later-***.txt",)
+    folder = unpacked(tmp_path / "x.tar.gz", tmp_path / "there")
+    assert (folder / "runs/run-001/later-***.txt").read_text() == "*** ***\n"
+    (record.path / "later-from-the-environment.txt").write_text("")
+    with pytest.raises(UsageError, match="two files would both be"):
+        benchctl.export(record, archive=tmp_path / "y.tar.gz")
 
 
 def test_a_config_that_is_gone_is_said(local: Bench, tmp_path: Path) -> None:

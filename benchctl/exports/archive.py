@@ -58,6 +58,7 @@ def write_archive(records: Sequence[RunRecord], path: Path, secrets: Secrets, *,
     if running:
         raise UsageError(f"{running[0]} still goes on; what is archived must not change any more")
     gathered = _Gathered(records, secrets.redactor)
+    _check_names(gathered.entries)
     story = Story(records, gathered.scrubbed, gathered.unseen, gathered.left_out, secrets.unknown)
     contents = {"README.md": readme(story).encode(), **metrics_files(records)}
     entries = [*(_of_bytes(name, content, secrets.redactor) for name, content in contents.items()), *gathered.entries]
@@ -65,6 +66,14 @@ def write_archive(records: Sequence[RunRecord], path: Path, secrets: Secrets, *,
     with new_file(path, force=force) as file:
         _write(file, path.name.removesuffix(SUFFIX), entries, secrets.redactor, moment=_moment(records))
     return Archived(path, len(entries), gathered.scrubbed, gathered.unseen, gathered.left_out, secrets.unknown)
+
+
+def _check_names(entries: Sequence[Entry]) -> None:
+    """Raise UsageError where masking has made two names one."""
+    named: dict[str, Entry] = {}
+    for entry in entries:
+        if named.setdefault(entry.name, entry) is not entry:
+            raise UsageError(f"two files would both be {entry.name} once secrets are masked in their names; rename one")
 
 
 class _Gathered:
@@ -82,7 +91,7 @@ class _Gathered:
 
     def _run(self, record: RunRecord, name: str) -> Iterator[Entry]:
         for path in _files(record.path):
-            inside = f"{name}/{path.relative_to(record.path).as_posix()}"
+            inside = self._redactor.text(f"{name}/{path.relative_to(record.path).as_posix()}")
             if path.is_symlink() or not path.is_file():
                 self._left_out.append(inside)
             else:

@@ -119,7 +119,7 @@ def _secrets(story: Story) -> str:
         "before:": story.scrubbed,
         "These are compressed, and were not looked into for secrets:": story.unseen,
         "These are links or no plain files, and were left out:": story.left_out,
-        "The values of these variables were not known, and were not looked for:": story.unknown,
+        "The values of these variables were not looked for:": story.unknown,
     }
     parts = [
         f"{text}\n\n" + "\n".join(f"- `{name}`" for name in names) + "\n" for text, names in listed.items() if names

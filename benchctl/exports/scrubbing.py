@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchctl.errors import UsageError
 from benchctl.redact import SHORTEST, Redactor
 from benchctl.runs.files import open_file
 from benchctl.runs.record import RunRecord
 
 CHUNK = 1 << 20
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_ORDINARY = re.compile(r"true|false|null|none|[-+0-9.eE]+", re.IGNORECASE)
 _PACKED = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd", "xz": b"\xfd7zXZ", "bzip2": b"BZh", "zip": b"PK\x03\x04"}
 
 
@@ -31,21 +33,24 @@ class Secrets:
 def secrets_of(
     records: Sequence[RunRecord], literal: frozenset[str], env: Mapping[str, str], environ: Mapping[str, str]
 ) -> Secrets:
-    """What the runs' configs keep secret, and what `run -e` was given.
+    """What the runs' configs keep secret, and what `env` says that they were given.
 
-    literal: the passwords of the configs, where these can still be read. env: variables and their values, for those
-    that the present environment does not have.
+    literal: the passwords of the configs, where these can still be read. env: variables and their values. Of those that
+    `run -e` set only these are hidden: most are no secrets, and `8000` hidden everywhere would spoil the data. Raises
+    UsageError for such a value.
     """
-    known = {**environ, **env}
-    names = dict.fromkeys(name for record in records for name in _names(record))
-    values = {known[name] for name in names if name in known} | set(env.values()) | literal
-    hidden = frozenset(value for value in values if len(value) >= SHORTEST)
-    return Secrets(hidden, tuple(name for name in names if len(known.get(name, "")) < SHORTEST))
+    for name, value in env.items():
+        if _ORDINARY.fullmatch(value) or len(value) < SHORTEST:
+            raise UsageError(f"-e {name}: {value!r} stands in too many places to be masked; leave it out")
+    taken = dict.fromkeys(name for record in records for name in _taken_from(record))
+    given = dict.fromkeys(str(name) for record in records for name in record.options.get("env") or ())
+    known = {name: environ[name] for name in taken if len(environ.get(name, "")) >= SHORTEST} | dict(env)
+    unknown = tuple(name for name in {**taken, **given} if name not in known)
+    return Secrets(frozenset(known.values()) | {value for value in literal if len(value) >= SHORTEST}, unknown)
 
 
-def _names(record: RunRecord) -> Iterator[str]:
-    """Variables that `-e` set, and those that the passwords of a config are taken from."""
-    yield from (str(name) for name in record.options.get("env") or ())
+def _taken_from(record: RunRecord) -> Iterator[str]:
+    """The variables that the passwords of a config are taken from."""
     document = record.config.get("document")
     hosts = document.get("hosts") if isinstance(document, Mapping) else None
     for host in hosts.values() if isinstance(hosts, Mapping) else ():
