@@ -313,11 +313,12 @@ class TrialRecord(Record):
 
     def summary(self) -> dict[str, Any]:
         """What metadata.json keeps of it: short, since there may be thousands; trial.json has all."""
-        short = replace(self, stages=(), error=self.error and self.error.in_short(), flags=_first(self.flags))
+        flags, disturbances = _first(self.flags), _first(self.disturbances)
+        error = self.error and self.error.in_short()
+        short = replace(self, stages=(), error=error, flags=flags, disturbances=disturbances)
         document = {k: v for k, v in short.to_json().items() if k not in ("stages", "format", "params", "noise")}
-        document |= {"disturbances": list(_first(self.disturbances))}
         document["metrics"] = {name: one.in_short() for name, one in self.metrics.items() if one.declared}
-        return document if self.earlier else {k: v for k, v in document.items() if k != "earlier"}
+        return {k: v for k, v in document.items() if v or k not in ("earlier", "disturbances")}
 
     @property
     def outputs(self) -> tuple[OutputRecord, ...]:
