@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from benchctl.analysis.findings import Comparison
     from benchctl.config.model import Benchmark, Metric, Output, Until
     from benchctl.events import Listener
+    from benchctl.exporting import Exported
     from benchctl.hosts.files.transfer import Copied
     from benchctl.plan import Plan
     from benchctl.runs.record import DataRecord, MetricRecord, OutputRecord, PlotRecord, RunRecord, TrialRecord
@@ -36,6 +37,7 @@ __all__ = [
     "compare",
     "compile_plan",
     "copy",
+    "export",
     "find",
     "frame",
     "load",
@@ -127,6 +129,7 @@ def run(  # noqa: PLR0913 - one keyword for each thing that one may want to chan
         timeout_s=given.seconds(timeout_s, "timeout_s"),
         keeps_going=keeps_going,
         shows_output=bool(hearing),
+        watches_noise=_watches_noise(),
         recorded=recorded,
     )
     store, evaluation = Store(results_directory(benchmark, results)), _evaluation(benchmark, draws=draws)
@@ -173,9 +176,20 @@ def resume(
         timeout_s=given.seconds(timeout_s, "timeout_s"),
         keeps_going=bool(chosen.get("keep_going")),
         shows_output=bool(hearing),
+        watches_noise=_watches_noise(),
     )
     evaluation = _evaluation(benchmark, draws=not chosen.get("no_plots"))
     return resume_run(plan, directory, options, hearing, evaluation=evaluation, repeats_failed=failed)
+
+
+def _watches_noise() -> bool:
+    """Whether hosts are looked at around each trial: BENCHCTL_NOISE=off leaves that out. Raises UsageError."""
+    import os
+
+    said = os.environ.get("BENCHCTL_NOISE", "on")
+    if said not in ("on", "off"):
+        raise UsageError(f"BENCHCTL_NOISE is {said!r}; it can be on (the default) or off")
+    return said == "on"
 
 
 def _evaluation(benchmark: Benchmark, *, draws: bool) -> Evaluation:
@@ -284,6 +298,43 @@ def frame(
     from benchctl.analysis.frames import frame as read_frame
 
     return read_frame(_records(runs, results), output)
+
+
+def export(  # noqa: PLR0913 - one keyword for each thing that one may want to change
+    runs: str | RunRecord | Sequence[str | RunRecord],
+    outputs: str | Sequence[str] = (),
+    *,
+    format: str | None = None,
+    to: str | Path | None = None,
+    archive: str | Path | None = None,
+    env: Mapping[str, str] | None = None,
+    force: bool = False,
+    results: str | Path | None = None,
+) -> Exported:
+    """Write the rows and metrics of runs for other programs, or whole runs as one archive; which files were made.
+
+    outputs: whose rows; none for all that have any. format: csv (the default) or parquet. to: a folder, by default
+    `export`. archive: a .tar.gz instead of all that. env: variables whose values are masked in it, beside the passwords
+    of the configs. force: replaces what is there. Raises UsageError, DataError, OutputError, RunNotFound and
+    RunUnreadable.
+    """
+    from benchctl import given
+    from benchctl.exporting import export_archive, export_tables
+
+    records, variables = _records(runs, results), given.variables(env or {})
+    names = given.texts([outputs] if isinstance(outputs, str) else outputs, "outputs")
+    if archive is None and variables:
+        raise UsageError("env is for an archive: its values are masked there, and rows are never masked")
+    if archive is None:
+        return export_tables(records, names, Path(to or "export"), format=format or "csv", force=force)
+    if names or format or to:
+        raise UsageError("an archive has whole runs in it; leave out outputs, format and to")
+    return export_archive(records, Path(archive), _secrets, env=variables, force=force)
+
+
+def _secrets(record: RunRecord) -> frozenset[str]:
+    path = record.config.get("path")
+    return load(path, overrides=record.options.get("set")).secrets if path else frozenset()
 
 
 def _records(runs: str | RunRecord | Sequence[str | RunRecord], results: str | Path | None) -> list[RunRecord]:

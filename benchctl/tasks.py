@@ -59,6 +59,7 @@ def collection(config: str | Path) -> Collection:
     made = Collection(_run_task(path), _list_task(benchmark), _show_task(benchmark))
     made.add_task(_plot_task(benchmark))
     made.add_task(_compare_task(benchmark))
+    made.add_task(_export_task(benchmark))
     made.add_collection(_stages(path, benchmark), name="stages")
     return made
 
@@ -185,6 +186,32 @@ def _compare_task(benchmark: Benchmark) -> BenchmarkTask:
     repeatable = ["metric", "margin", "fail_if"]
     _take(compare, ["context"], {"runs": "latest", **dict.fromkeys(repeatable), "form": "", "save": ""})
     return BenchmarkTask(compare, name="compare", iterable=repeatable, help=options)
+
+
+def _export_task(benchmark: Benchmark) -> BenchmarkTask:
+    def export(  # noqa: PLR0917 - Invoke makes an option of each
+        context: Context,
+        run: str = "latest",
+        format: str = "",
+        out: str = "",
+        archive: str = "",
+        force: bool = False,
+    ) -> None:
+        """Export rows and metrics of a kept run, or an archive."""
+        with _ending_inv():
+            records = [benchctl.find(one, results=benchctl.results_directory(benchmark)) for one in run.split(",")]
+            done = benchctl.export(records, format=format or None, to=out or None, archive=archive or None, force=force)
+        for text in [*map(str, done.paths), *(f"note: {note}" for note in done.notes)]:
+            print(text)
+
+    options = {
+        "run": "a run as for show, or several with commas between",
+        "format": "of the rows: csv (the default) or parquet",
+        "out": "where to: a folder, by default export",
+        "archive": "whole runs in one .tar.gz instead",
+        "force": "replace what is there",
+    }
+    return BenchmarkTask(export, name="export", help=options)
 
 
 def _flag(key: str) -> str:

@@ -48,6 +48,12 @@ def _end_session(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a run says must not depend on what else goes on on the machine that tests it."""
+    monkeypatch.setenv("BENCHCTL_NOISE", "off")
+
+
 @pytest.fixture(scope="session")
 def _openssh() -> None:
     """Fails a test that needs sshd, in one sentence, where there is none."""

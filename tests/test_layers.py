@@ -26,6 +26,8 @@ LAYERS = {  # what may be imported at run time from where; itself always
     "runs": ("", "errors", "events", "template", "units"),  # of benchctl itself its version
     "analysis": ("runs", "config", *BASE),
     "plots": ("analysis", "runs", "config", *BASE),
+    "exports": ("", "analysis", "runs", "config", *BASE),  # of benchctl itself its version
+    "exporting": ("exports", "analysis", "runs", "config", *BASE),
     "project_task": ("config", "hosts", *BASE),
     "schedule": ("config", *BASE),
     "plan": ("config", "hosts", "project_task", "schedule", *BASE),
@@ -43,6 +45,7 @@ LAYERS = {  # what may be imported at run time from where; itself always
         "analysis",
         "copying",
         "comparing",
+        "exporting",
         "reports",
         "runs",
         "config",
@@ -67,6 +70,7 @@ OWNERS = {  # library: who alone imports it
     "scipy": ("analysis",),
     "zstandard": ("analysis",),
     "compression": ("analysis",),  # of the standard library, from Python 3.14 on
+    "pyarrow": ("exports",),
     "matplotlib": ("plots",),
     "seaborn": ("plots",),
 }

@@ -35,6 +35,7 @@ SUMMARY: dict[str, Any] = {
     "duration_s": 9.8,
     "metrics": {"p99": {"value": 4.1, "unit": "ms"}},
     "flags": [],
+    "disturbances": ["db: 1,000 pages were swapped in"],
     "error": None,
 }
 METADATA: dict[str, Any] = {
@@ -142,6 +143,7 @@ PLACE: dict[str, Any] = {
 WHOLE: dict[str, Any] = {
     "params": {},
     "earlier": [],
+    "noise": {"db": {"swapped_in_pages": 1000, "settings": {"governors": ["performance"]}}},
     "metrics": {"p99": {"value": 4.1, "unit": "ms", "better": "lower", "count": 3000}},
 }
 TRIAL: dict[str, Any] = (

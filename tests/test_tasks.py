@@ -63,7 +63,7 @@ def test_inv_lists_the_benchmark_and_its_stages_beside_the_projects_own_tasks(pr
     ended = inv(project, "--list")
     assert ended.code == 0
     names = [line.split()[0] for line in ended.out.splitlines()[2:] if line.strip()]
-    ours = ["compare", "list", "plot", "run", "show", "stages.greet", "stages.part"]
+    ours = ["compare", "export", "list", "plot", "run", "show", "stages.greet", "stages.part"]
     assert names == ["hello", *(f"bench.{name}" for name in ours)]
 
 
@@ -89,6 +89,17 @@ def test_inv_run_runs_the_benchmark_and_keeps_it(project: Path) -> None:
     kept = record(project)
     assert (kept["tags"], kept["note"]) == (["a", "b"], "why not")
     assert stages(project) == {"greet": "succeeded", "part": "skipped"}
+
+
+def test_inv_exports_a_kept_run(project: Path) -> None:
+    inv(project, "bench.run")
+    ended = inv(project, "bench.export", "--out", "out")
+    assert (ended.code, ended.out, ended.err) == (0, "out/metrics.csv\nout/metrics.json\n", "")
+    ended = inv(project, "bench.export", "--out", "out")
+    said = "out/metrics.csv is there already\n    hint  --force replaces it; --out names another place\n"
+    assert (ended.code, ended.out, ended.err) == (2, "", said)
+    ended = inv(project, "bench.export", "--archive", "paper.tar.gz")
+    assert (ended.code, ended.out) == (0, "paper.tar.gz\n")
 
 
 def test_inv_draws_the_plots_of_a_kept_run(project: Path) -> None:
@@ -125,7 +136,10 @@ def test_inv_compares_runs_and_ends_with_5_where_a_condition_is_met(project: Pat
 
 def test_a_collection_made_where_there_is_no_file_looks_in_the_current_directory(project: Path) -> None:
     code = "import benchctl.tasks as t; print(sorted(t.collection('config.yaml').task_names))"
-    assert python_in(project, code).out == "['compare', 'list', 'plot', 'run', 'show', 'stages.greet', 'stages.part']\n"
+    assert (
+        python_in(project, code).out
+        == "['compare', 'export', 'list', 'plot', 'run', 'show', 'stages.greet', 'stages.part']\n"
+    )
 
 
 def test_inv_of_one_stage_is_a_run_of_that_stage_alone(project: Path) -> None:

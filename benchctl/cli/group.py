@@ -15,7 +15,7 @@ GROUPS = {
     "Begin": ("init", "validate"),
     "Run": ("run", "plan", "resume"),
     "Look at runs": ("list", "show", "logs", "plot", "compare"),
-    "Move files": ("copy",),
+    "Move files": ("copy", "export"),
 }
 EXIT_CODES = """\b
 Exit codes:

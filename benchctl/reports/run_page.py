@@ -46,10 +46,15 @@ def run_text(record: RunRecord) -> str:
 
 
 def run_json(record: RunRecord) -> dict[str, Any]:
-    """The same for programs: metadata.json, with the stages of every trial and the path."""
-    trials = [trial.summary() | {"stages": trial.to_json()["stages"]} for trial in record.trials]
+    """The same for programs: metadata.json, with the stages and the noise of every trial and the path."""
+    trials = [trial.summary() | _details(trial) for trial in record.trials]
     document = record.to_json() | {"trials": trials, "path": str(record.path)}
     return {"schema": "benchctl/run@1"} | document | {"metrics": metrics.as_json(record.trials)}
+
+
+def _details(trial: TrialRecord) -> dict[str, Any]:
+    whole = trial.to_json()
+    return {key: whole[key] for key in ("stages", "noise", "disturbances")}
 
 
 def _headline(record: RunRecord) -> str:

@@ -20,7 +20,7 @@ def trials_table(record: RunRecord) -> list[str]:
         return []
     if len(record.trials) <= TRIALS_SHOWN:
         return [*_each(record.trials), *_planned(record)]
-    odd = [trial for trial in record.trials if trial.status != "succeeded" or trial.earlier]
+    odd = [trial for trial in record.trials if trial.status != "succeeded" or trial.earlier or trial.disturbances]
     left_out = [f"    and {len(odd) - ODD_SHOWN} more that are odd"] if len(odd) > ODD_SHOWN else []
     shown = ["", *_each(odd[:ODD_SHOWN]), *left_out] if odd else []
     return [*_by_case(record.trials), *_planned(record), *shown]
@@ -50,6 +50,7 @@ def _each(trials: Sequence[TrialRecord]) -> list[str]:
 def _remarks(trial: TrialRecord) -> str:
     before = [f"{one.status} in {one.directory.removeprefix('trials/')}" for one in trial.earlier]
     told = ["warm-up"] if trial.warmup else []
+    told += [f"disturbed: {'; '.join(trial.disturbances)}"] if trial.disturbances else []
     return clean(", ".join([*told, *(f"attempt before: {text}" for text in before)]))
 
 

@@ -260,7 +260,8 @@ class StageRecord(Record):
 class TrialRecord(Record):
     """One trial: the `trial`th of its case, or of the case's warm-ups; 0 stands for the stages around all trials.
 
-    `earlier` are the attempts before this one, each in a directory of its own. Stages and params are in trial.json.
+    `earlier` are the attempts before this one, each in a directory of its own. noise: what else went on on each host
+    meanwhile; disturbances: what of that was too much. Stages, params and noise are in trial.json.
     """
 
     case: str | None = named()
@@ -275,6 +276,8 @@ class TrialRecord(Record):
     duration_s: float | None = key(finite)
     metrics: Mapping[str, MetricRecord] = records_by_name(MetricRecord)
     flags: tuple[str, ...] = texts()
+    noise: Mapping[str, Any] = json_object(plain=True)
+    disturbances: tuple[str, ...] = texts()
     error: Failure | None = field(default=None, metadata=_FAILURE)
     stages: tuple[StageRecord, ...] = records(StageRecord)
     earlier: tuple[TrialRecord, ...] = key(
@@ -313,10 +316,12 @@ class TrialRecord(Record):
 
     def summary(self) -> dict[str, Any]:
         """What metadata.json keeps of it: short, since there may be thousands; trial.json has all."""
-        short = replace(self, stages=(), error=self.error and self.error.in_short(), flags=_first(self.flags))
-        document = {k: v for k, v in short.to_json().items() if k not in ("stages", "format", "params")}
+        flags, disturbances = _first(self.flags), _first(self.disturbances)
+        error = self.error and self.error.in_short()
+        short = replace(self, stages=(), error=error, flags=flags, disturbances=disturbances)
+        document = {k: v for k, v in short.to_json().items() if k not in ("stages", "format", "params", "noise")}
         document["metrics"] = {name: one.in_short() for name, one in self.metrics.items() if one.declared}
-        return document if self.earlier else {k: v for k, v in document.items() if k != "earlier"}
+        return {k: v for k, v in document.items() if v or k not in ("earlier", "disturbances")}
 
     @property
     def outputs(self) -> tuple[OutputRecord, ...]:

@@ -123,7 +123,9 @@ def _trial_started(told: Told, event: Event) -> None:
 
 def _trial_finished(told: Told, event: Event) -> None:
     trial = _trial(told, event)
-    trial |= {"finished": time_text(event.at)} | _some(event, "status", "duration_s", "metrics", "flags", "error")
+    trial |= {"finished": time_text(event.at)} | _some(
+        event, "status", "duration_s", "metrics", "flags", "disturbances", "error"
+    )
     told.waited_for = None
 
 

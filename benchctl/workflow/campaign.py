@@ -19,6 +19,7 @@ from benchctl.schedule import PlannedTrial
 from benchctl.workflow.announcer import Announcer
 from benchctl.workflow.bookkeeping import Book
 from benchctl.workflow.evaluation import Evaluation
+from benchctl.workflow.noise import Noise
 from benchctl.workflow.options import RunOptions
 from benchctl.workflow.outputs import Collector, seen_in
 from benchctl.workflow.passage import Passage
@@ -53,9 +54,15 @@ class Campaign:
         self._repeating = Repeating(plan, book, decide=evaluation.decide, announce=announce, spent_s=spent_s)
         self._seen = seen_in(book.record.trials)  # what the trials so far brought home
         self._named: dict[str, set[int]] = {}
+        self._noise = Noise(plan.hosts, stopping, announce) if options.watches_noise else None
 
     def run(self, todo: Sequence[PlannedTrial]) -> None:
         """Make these trials; a failure ends the run unless it keeps going."""
+        self._run_all(todo)
+        if self._noise:
+            self._noise.tell()
+
+    def _run_all(self, todo: Sequence[PlannedTrial]) -> None:
         if not self._plan.stages_around:
             self._run_trials(todo)
             return
@@ -126,6 +133,7 @@ class Campaign:
             duration_s=trial.duration_s,
             metrics={name: metric.to_json() for name, metric in trial.metrics.items()},
             flags=list(trial.flags),
+            disturbances=list(trial.disturbances),
             error=trial.error.to_json() if trial.error else None,
         )
         return trial
@@ -160,6 +168,7 @@ class Campaign:
             check=self._evaluation.check,
             measure=partial(self._evaluation.measure, record),
             named=self._named,
+            noise=self._noise if planned else None,
         )
 
     def _circumstances(self, case: Case | None, trial: str) -> Circumstances:

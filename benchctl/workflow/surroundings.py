@@ -16,6 +16,7 @@ from benchctl.runs.record import MetricRecord, TrialRecord
 from benchctl.runs.store import RunDirectory
 from benchctl.workflow.announcer import Announcer
 from benchctl.workflow.evaluation import Check, not_checked
+from benchctl.workflow.noise import Noise
 from benchctl.workflow.stopping import Stopping
 
 TIDY_S = 15.0  # for one host
@@ -42,6 +43,7 @@ class Surroundings:
     check: Check = not_checked
     measure: Callable[[TrialRecord], dict[str, MetricRecord]] = lambda trial: {}
     named: dict[str, set[int]] = field(default_factory=dict)
+    noise: Noise | None = None  # of trials, not of what is around them
 
     def raise_if_stopped(self) -> None:
         """Raise Interrupted when Ctrl-C or its like was asked for, and say what happens then."""

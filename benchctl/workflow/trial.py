@@ -22,9 +22,12 @@ def run_trial(
     """
     began = time.monotonic()
     passage = Passage(around, collector, outer)
+    watch = around.noise.watch(_hosts_of(around), is_busy=outer is not None) if around.noise else None
     passage.begin()
+    is_whole = passage.outcome.error is None and not around.stopping.is_asked
+    noticed = watch.end(begun.name) if watch and is_whole else {}
     passage.finish()
-    record = recorded(begun, around, passage, time.monotonic() - began)
+    record = replace(recorded(begun, around, passage, time.monotonic() - began), **noticed)
     return with_metrics(record, around.measure(record)).masked(around.redactor.text)
 
 
@@ -34,6 +37,10 @@ def with_metrics(trial: TrialRecord, metrics: Mapping[str, MetricRecord]) -> Tri
     if not (lacking and trial.counts):
         return replace(trial, metrics=metrics)
     return replace(trial, metrics=metrics, status="incomplete", flags=(*trial.flags, *lacking))
+
+
+def _hosts_of(around: Surroundings) -> list[str]:
+    return [alias for stage in around.stages for alias in stage.hosts]
 
 
 def recorded(begun: TrialRecord, around: Surroundings, passage: Passage, duration_s: float) -> TrialRecord:

@@ -1,0 +1,98 @@
+"""Rows as a Parquet data set: DuckDB, Spark, Dask, Polars and pyarrow read its folders as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from benchctl.errors import UsageError
+from benchctl.exports.describing import described
+from benchctl.exports.placing import check_free, new_file, new_folder
+from benchctl.runs.files import json_text
+
+if TYPE_CHECKING:
+    from benchctl.analysis.exporting import ExportTable, Part
+
+ROWS_PER_GROUP = 1 << 18
+NOTHING = "__HIVE_DEFAULT_PARTITION__"  # what all readers take for null: no case
+
+
+def check_installed() -> None:
+    """Raise UsageError without pyarrow."""
+    try:
+        import pyarrow.parquet  # noqa: F401
+    except ImportError as error:
+        raise UsageError("Parquet needs pyarrow", hint="pip install 'benchctl[parquet]'") from error
+
+
+def write_parquet(table: ExportTable, folder: Path, *, force: bool) -> tuple[list[Path], int]:
+    """The folder and the file beside it, and how many rows there are. Raises UsageError, OutputError, DataError."""
+    beside = folder.with_name(f"{folder.name}.parquet.json")
+    check_free(beside, force=force)
+    schema, rows = _schema(table), 0
+    with new_folder(folder, force=force) as scratch:
+        for part in table.parts:
+            rows += _write_part(part, scratch.joinpath(*_folders(part)), schema)
+    with new_file(beside, force=force) as file:
+        file.write((json_text(described(table, rows), indent=2) + "\n").encode())
+    return [folder, beside], rows
+
+
+def _folders(part: Part) -> list[str]:
+    """`run=run-001`, `case=wal`, `trial=1`, `host=db`."""
+    return [f"{name}={quote(value, safe='') if value else NOTHING}" for name, value in part.labels.items()]
+
+
+def _schema(table: ExportTable) -> Any:
+    import pyarrow as pa
+
+    types = {
+        "timestamp": pa.timestamp(table.precision, tz="UTC"),
+        "integer": pa.int64(),
+        "float": pa.float64(),
+        "string": pa.string(),
+    }
+    return pa.schema(
+        [
+            pa.field(field.name, types[field.type], metadata={"unit": field.unit} if field.unit else None)
+            for field in table.fields
+        ]
+    )
+
+
+def _write_part(part: Part, folder: Path, schema: Any) -> int:
+    import pyarrow.parquet as pq
+
+    folder.mkdir(parents=True)
+    rows = 0
+    with pq.ParquetWriter(folder / "part-0.parquet", schema, compression="zstd") as writer:
+        for group in _groups(part, schema):
+            writer.write_table(group)
+            rows += group.num_rows
+    return rows
+
+
+def _groups(part: Part, schema: Any) -> Iterator[Any]:
+    """Blocks put together until they are enough for a row group."""
+    import pyarrow as pa
+
+    waiting: list[Any] = []
+    for block in part.blocks():
+        arrays = [_array(block[field.name], field.type) for field in schema]
+        waiting.append(pa.Table.from_arrays(arrays, schema=schema))
+        if sum(one.num_rows for one in waiting) >= ROWS_PER_GROUP:
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
+
+
+def _array(values: Any, kind: Any) -> Any:
+    import pyarrow as pa
+
+    array = pa.array(values)
+    if pa.types.is_timestamp(kind):
+        return array.cast(pa.timestamp("ns", tz="UTC")).cast(kind)
+    return array.cast(kind)
