@@ -48,8 +48,9 @@ LAYERS = {  # what may be imported at run time from where; itself always
     ),  # benchctl/__init__.py, the API
     "choices": ("", "given", "reports", "errors", "units"),  # shared by the front ends
     "plot_options": (),
-    "cli": ("", "choices", "plot_options", "scaffold", "reports", "runs", "config", *BASE),
-    "tasks": ("", "choices", "plot_options", "reports", "runs", "config", *BASE),
+    "cli": ("", "dashboard", "choices", "plot_options", "scaffold", "reports", "runs", "config", *BASE),
+    "dashboard": ("", "plots", "reports", "runs", "config", *BASE),
+    "tasks": ("", "dashboard", "choices", "plot_options", "reports", "runs", "config", *BASE),
 }
 OWNERS = {  # library: who alone imports it
     "yaml": ("config",),
@@ -65,6 +66,9 @@ OWNERS = {  # library: who alone imports it
     "compression": ("analysis",),  # of the standard library, from Python 3.14 on
     "matplotlib": ("plots",),
     "seaborn": ("plots",),
+    "flask": ("dashboard",),
+    "markupsafe": ("dashboard",),
+    "waitress": ("dashboard",),
 }
 
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,13 +26,29 @@ _MOST_COMBINATIONS = 1 << 20  # of strings, there or not
 _IN_ORDER = 1000  # series beyond are refused in whatever order they are
 
 
+class Within(NamedTuple):
+    """A part of the time, in seconds since the trial began, or since 1970 by the controller's clock."""
+
+    low_s: float
+    high_s: float
+    is_clock: bool = False
+
+
 class Rows:
     """All good rows of some sources, one source after the other."""
 
-    def __init__(self, found: Sequence[Source], columns: Sequence[Columns], time: str | None) -> None:
-        """columns: of each source. time: the timestamp that says when a row is of. Raises DataError."""
+    def __init__(
+        self, found: Sequence[Source], columns: Sequence[Columns], time: str | None, *, within: Within | None = None
+    ) -> None:
+        """columns: of each source. time: the timestamp that says when a row is of. within: only rows of then.
+
+        Raises DataError.
+        """
         called = called_in({source.run.uid: source.run for source in found})
         parts = [_Part(source, called[source.run.uid], its, time) for source, its in zip(found, columns, strict=True)]
+        if within:
+            for part in parts:
+                part.keep(within)
         self.parts = [part for part in parts if part.columns.rows]
         self.shared = agreed(found)
         self.runs = list(called.values())  # what each is called, also those without rows, in the order they were given
@@ -136,6 +152,14 @@ class _Part:
         if time and columns.rows:
             self._begin_ns, self._shift_s, self.since = elapsed_from(int(columns.numbers(time).min()), source)
 
+    def keep(self, within: Within) -> None:
+        """Only the rows of a part of the time."""
+        if self._time is None or not self.columns.rows:
+            return
+        begin = 0 if within.is_clock else self._begin_ns
+        low, high = (_nanoseconds(begin + (edge + self._shift_s) * 1e9) for edge in within[:2])
+        self.columns = self.columns.between(self._time, low, high)
+
     @property
     def elapsed_s(self) -> Numbers:
         assert self._time is not None
@@ -157,6 +181,10 @@ class _Part:
         places = np.array([names[name] for name in self.names(dimension)], np.int64)
         for chunk in self.columns.numbers(_column(dimension)).chunks():
             yield places[chunk]
+
+
+def _nanoseconds(moment: float) -> int:
+    return int(min(max(moment, -(2.0**62)), 2.0**62))
 
 
 def _column(dimension: str) -> str:

@@ -14,7 +14,7 @@ from benchctl.cli.console import give_up, say
 GROUPS = {
     "Begin": ("init", "validate"),
     "Run": ("run", "plan", "resume"),
-    "Look at runs": ("list", "show", "logs", "plot"),
+    "Look at runs": ("list", "show", "logs", "plot", "serve"),
     "Move files": ("copy",),
 }
 EXIT_CODES = """\b
