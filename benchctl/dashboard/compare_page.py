@@ -44,5 +44,6 @@ def api_compare() -> Any:
 def metrics_of(records: Sequence[RunRecord]) -> list[tuple[str, str, list[Together | None]]]:
     """Case, metric, and what each run says of it. This is the place of a verdict, once there is one to be had."""
     sides = [{((one.case or ""), one.name): one for one in together(record.trials)} for record in records]
-    keys = dict.fromkeys(key for side in sides for key in side)
+    declared = {key for side in sides for key, one in side.items() if one.metric.declared}
+    keys = dict.fromkeys(key for side in sides for key in side if key in declared or not declared)
     return [(case, name, [side.get((case, name)) for side in sides]) for case, name in keys]

@@ -78,7 +78,7 @@ def _without_token(settings: Settings) -> Any:
     cookie = f"benchctl-{settings.port}"
     shown = request.args.get("token", "")
     if shown and _same(shown, settings.token):
-        answer = redirect(_without(request.full_path))
+        answer = redirect(without_token(request.full_path))
         # Lax: a link to a page from a chat or a wiki leads there, and nothing here is changed by any request.
         answer.set_cookie(cookie, settings.token, max_age=WEEK_S, httponly=True, samesite="Lax")
         return answer
@@ -90,7 +90,7 @@ def _without_token(settings: Settings) -> Any:
     return refusal(401, "Not without the link", text)
 
 
-def _without(path: str) -> str:
+def without_token(path: str) -> str:
     """The same place without the token."""
     place, _, query = path.partition("?")
     rest = "&".join(part for part in query.split("&") if part and not part.startswith("token="))

@@ -15,12 +15,13 @@ from benchctl.dashboard.inside import NotThere, open_inside
 from benchctl.dashboard.live import state as live_state
 from benchctl.dashboard.timeline import bars
 from benchctl.plots.choosing import chosen
-from benchctl.reports.metrics import together
+from benchctl.reports.metrics import Together, together
 from benchctl.reports.run_page import run_json
 from benchctl.runs.record import RunRecord, TrialRecord
 
 TRIALS_SHOWN = 200
 LONGEST_SEARCH = 200
+MOST_PLOTS = 20
 TYPES = {".png": "image/png", ".svg": "image/svg+xml", ".pdf": "application/pdf", ".csv": "text/csv; charset=utf-8"}
 TYPES |= {".json": "application/json", ".txt": "text/plain; charset=utf-8", ".out": "text/plain; charset=utf-8"}
 
@@ -37,7 +38,7 @@ def run(name: str) -> Any:
         trial=trial,
         trials=record.trials[:TRIALS_SHOWN],
         bars=bars(trial) if trial else [],
-        metrics=together(record.trials) if len(record.trials) > 1 else [],
+        metrics=_declared(together(record.trials)) if len(record.trials) > 1 else [],
         plots=plots_of(record),
         config=_config(record),
         at_line=_error_line(record),
@@ -118,9 +119,16 @@ def download(name: str, path: str) -> Any:
 
 
 def plots_of(record: RunRecord) -> list[str]:
-    """The names of its plots: those that were drawn, else those that its data would have drawn by itself."""
-    told = list(dict.fromkeys(plot.name for plot in record.plots))
-    return told or [plot.name for plot in chosen(record)]
+    """The names of the config's plots, else of those that its data would have drawn by itself."""
+    document = record.config.get("document")
+    given = document.get("plots") if isinstance(document, dict) else None
+    named = [str(plot["name"]) for plot in given or () if isinstance(plot, dict) and "name" in plot]
+    return named[:MOST_PLOTS] if given is not None else [plot.name for plot in chosen(record)]
+
+
+def _declared(all_of_them: list[Together]) -> list[Together]:
+    """Those that the config asks for; all where it asks for none."""
+    return [one for one in all_of_them if one.metric.declared] or all_of_them
 
 
 def _trial(record: RunRecord, name: str) -> TrialRecord | None:
