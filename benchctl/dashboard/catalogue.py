@@ -14,10 +14,12 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import benchctl
 from benchctl.dashboard.rows import Row, Stamp, row_of
+from benchctl.dashboard.sifting import choices
 from benchctl.errors import BenchctlError
 from benchctl.runs.files import open_file
 from benchctl.runs.loading import overview
@@ -37,6 +39,11 @@ class Listing:
     rows: Sequence[Row]
     unread: int = 0
 
+    @cached_property
+    def choices(self) -> dict[str, list[tuple[str, int]]]:
+        """What may be filtered by, with how many runs have it."""
+        return choices(self.rows)
+
 
 class Catalogue:
     """The rows of a results directory; may be asked from any thread."""
@@ -47,6 +54,7 @@ class Catalogue:
         self._lock = threading.RLock()
         self._rows: dict[str, Row] = _read_index(index) if index else {}
         self._listing: Listing | None = None
+        self._known = Listing(())
         self._looked = self._checked = self._saved = 0.0
         self._is_dirty = False
         self._background: threading.Thread | None = None
@@ -99,7 +107,10 @@ class Catalogue:
             name = unread.pop(0)
             self._read(name, stamp_of(self.root / name))
         rows = sorted(self._rows.values(), key=lambda row: row.number, reverse=True)
-        self._listing, self._looked = Listing(rows, len(unread)), time.monotonic()
+        found = Listing(rows, len(unread))
+        if found != self._known:
+            self._known = found
+        self._listing, self._looked = self._known, time.monotonic()
         is_due = time.monotonic() - self._checked > CHECK_EVERY_S
         if (unread or is_due) and not (self._background and self._background.is_alive()):
             self._background = threading.Thread(target=self._catch_up, args=(unread,), daemon=True)
