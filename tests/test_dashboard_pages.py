@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
@@ -20,7 +21,9 @@ from benchctl.dashboard.app import create_app
 from benchctl.dashboard.catalogue import Catalogue, index_of
 from benchctl.dashboard.guard import without_token
 from benchctl.dashboard.inside import NotThere, is_inside, open_inside
+from benchctl.dashboard.serving import serve
 from benchctl.dashboard.settings import Settings, host_of, is_loopback
+from benchctl.errors import UsageError
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'"
 SPELLINGS = [
@@ -229,3 +232,52 @@ def test_many_requests_at_once_during_a_run_are_all_answered(local: Bench) -> No
             assert set(found) <= {200, 404, 503}
             assert found.count(404) == 25
         assert run.end() == 0
+
+
+@pytest.mark.parametrize("key", ["directory", "path"])
+def test_record_whose_files_are_outside_draws_and_shows_none_of_them(
+    local: Bench, client: FlaskClient, key: str
+) -> None:
+    keep(local)
+    run = local.results / "run-001"
+    outside = "../../" if key == "directory" else "../../source.csv"
+    metadata, document = (json.loads((run / name).read_text()) for name in ("metadata.json", "trial.json"))
+    if key == "directory":
+        metadata["trials"][0]["directory"] = document["directory"] = "../.."
+    else:
+        document["stages"][0]["hosts"]["local"]["outputs"][0]["path"] = outside
+    (run / "metadata.json").write_text(json.dumps(metadata))
+    for folder in (run, local.directory):
+        (folder / "trial.json").write_text(json.dumps(document))
+    answer = client.get("/plot.svg?run=run-001&source=lat&type=ecdf&y=latency")
+    assert answer.status_code == 422
+    assert client.get(f"/runs/run-001/preview/{outside}").status_code == 404
+    assert client.get("/runs/run-001").status_code == 200
+
+
+def test_config_that_is_a_link_is_not_read(local: Bench, client: FlaskClient) -> None:
+    keep(local)
+    config = local.results / "run-001/config.yaml"
+    config.rename(local.directory / "secret.yaml")
+    config.symlink_to(local.directory / "secret.yaml")
+    assert "source.csv" not in client.get("/runs/run-001").text.partition("<h2>Config")[2]
+    assert client.get("/api/plot?run=run-001&source=lat&type=ecdf&y=latency").json["error"]["message"] == (  # type: ignore[index]
+        "a file of this run leads out of its directory"
+    )
+
+
+def test_line_of_the_stage_that_failed_is_marked_in_the_config(local: Bench, client: FlaskClient) -> None:
+    local.run(local.stage("load", "exit 3"))
+    lines = (local.results / "run-001/config.yaml").read_text().splitlines()
+    at = next(number for number, line in enumerate(lines, 1) if '"name": "load"' in line)
+    assert f'<li id="L{at}" class="at">' in client.get("/runs/run-001").text
+
+
+def test_taken_port_is_refused_with_the_cure(local: Bench) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(UsageError) as refused:
+            serve(local.results, "127.0.0.1", port, names=(), token="", say=print)
+    assert refused.value.message == f"can't listen on 127.0.0.1 port {port}: Address already in use"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from pathlib import PurePosixPath
 from typing import Any
@@ -150,8 +151,8 @@ def _error_line(record: RunRecord) -> int:
     stage = record.error.stage if record.error else None
     if not stage:
         return 0
-    lines = enumerate(_config(record), 1)
-    return next((at for at, line in lines if "name:" in line and line.split("name:")[1].strip(" \"',}") == stage), 0)
+    named = re.compile(rf"""\bname["']?:\s*["']?{re.escape(stage)}["']?\s*(?:[,}}#].*)?$""")
+    return next((at for at, line in enumerate(_config(record), 1) if named.search(line)), 0)
 
 
 def _expected_s(record: RunRecord) -> float | None:

@@ -15,6 +15,7 @@ from benchctl.dashboard.guard import refusal
 from benchctl.dashboard.rows import Row
 from benchctl.dashboard.sifting import SORTS, BadFilter, Filter, Page, page_of
 
+MOST_COLUMNS = 4  # of metrics
 SPARK = 20  # runs of the same benchmark in a spark line
 
 pages = Blueprint("runs", __name__)
@@ -26,7 +27,8 @@ def index() -> Any:
         wanted, listing, page = _page()
     except BadFilter as error:
         return refusal(400, "A filter makes no sense", str(error))
-    metrics = list(dict.fromkeys(value.name for row in page.rows for value in row.metrics))[:4]
+    units = {value.name: value.unit for row in page.rows for value in row.metrics}
+    metrics = dict(list(units.items())[:MOST_COLUMNS])
     return render_template(
         "runs.html",
         wanted=wanted,

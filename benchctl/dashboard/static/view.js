@@ -4,13 +4,15 @@ for (const figure of document.querySelectorAll("figure.view")) begin(figure);
 function begin(figure) {
   const box = figure.querySelector(".picture"), image = box.querySelector("img"), reading = figure.querySelector(".reading");
   const canvas = document.createElement("canvas");
+  const size = box.clientWidth < 480 ? "&width=480&height=340" : ""; // so that its letters can be read there
   let seen = null, query = figure.dataset.query, from = null;
+  if (size) image.src = "/plot.svg?" + query + size;
   canvas.setAttribute("aria-hidden", "true");
   image.addEventListener("error", why);
   box.append(canvas);
   if (image.complete && image.currentSrc && !image.naturalWidth) why();
   async function why() { reading.textContent = "Not drawn. " + ((await (await fetch("/api/plot?" + query)).json()).error?.message ?? ""); }
-  async function look() { if (!seen) { const answer = await fetch("/api/plot?" + query); seen = answer.ok ? await answer.json() : null; } return seen; }
+  async function look() { if (!seen) { const answer = await fetch("/api/plot?" + query + size); seen = answer.ok ? await answer.json() : null; } return seen; }
   function at(event, known) {
     const place = canvas.getBoundingClientRect(), x = (event.clientX - place.left) / place.width, y = (event.clientY - place.top) / place.height;
     const panel = known.panels.find(({ box: [l, t, w, h] }) => x >= l && x <= l + w && y >= t && y <= t + h);
@@ -50,7 +52,7 @@ function begin(figure) {
     const wanted = new URLSearchParams(query);
     wanted.delete("range"); if (range) wanted.set("range", range);
     query = wanted.toString(); seen = null;
-    image.src = "/plot.svg?" + query;
+    image.src = "/plot.svg?" + query + size;
     for (const link of figure.querySelectorAll("a")) link.search = "?" + query + (link.classList.contains("download") ? "&download=1" : "");
     if (location.pathname === "/plot" || location.pathname === "/compare") history.replaceState(null, "", "?" + query);
   }
