@@ -60,6 +60,7 @@ def collection(config: str | Path) -> Collection:
     made.add_task(_plot_task(benchmark))
     made.add_task(_compare_task(benchmark))
     made.add_task(_export_task(benchmark))
+    made.add_task(_serve_task(benchmark))
     made.add_collection(_stages(path, benchmark), name="stages")
     return made
 
@@ -128,6 +129,19 @@ def _show_task(benchmark: Benchmark) -> BenchmarkTask:
     return BenchmarkTask(
         show, name="show", help={"run": "run-012, 12, latest (the default), latest~1, a uid or a path"}
     )
+
+
+def _serve_task(benchmark: Benchmark) -> BenchmarkTask:
+    def serve(context: Context, port: int = 8787) -> None:
+        """Show the kept runs in a browser of this machine."""
+        from benchctl.dashboard.serving import flushed
+        from benchctl.dashboard.serving import serve as serve_runs
+
+        with _ending_inv():
+            root = benchctl.results_directory(benchmark)
+            serve_runs(root, "127.0.0.1", port, names=(), token="", say=flushed)
+
+    return BenchmarkTask(serve, name="serve", help={"port": "0 takes a free one"})
 
 
 def _plot_task(benchmark: Benchmark) -> BenchmarkTask:

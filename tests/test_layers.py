@@ -54,8 +54,20 @@ LAYERS = {  # what may be imported at run time from where; itself always
     "choices": ("", "given", "reports", "errors", "units"),  # shared by the front ends
     "plot_options": (),
     "compare_choices": ("", "analysis", "comparing", "reports", "runs", *BASE),
-    "cli": ("", "choices", "compare_choices", "plot_options", "scaffold", "reports", "runs", "config", *BASE),
-    "tasks": ("", "choices", "compare_choices", "plot_options", "reports", "runs", "config", *BASE),
+    "dashboard": ("", "plots", "reports", "runs", "config", *BASE),
+    "cli": (
+        "",
+        "dashboard",
+        "choices",
+        "compare_choices",
+        "plot_options",
+        "scaffold",
+        "reports",
+        "runs",
+        "config",
+        *BASE,
+    ),
+    "tasks": ("", "dashboard", "choices", "compare_choices", "plot_options", "reports", "runs", "config", *BASE),
 }
 OWNERS = {  # library: who alone imports it
     "yaml": ("config",),
@@ -73,6 +85,9 @@ OWNERS = {  # library: who alone imports it
     "pyarrow": ("exports",),
     "matplotlib": ("plots",),
     "seaborn": ("plots",),
+    "flask": ("dashboard",),
+    "markupsafe": ("dashboard",),
+    "waitress": ("dashboard",),
 }
 
 

@@ -50,12 +50,36 @@ class Columns:
             self._stored, self._again = self._again()._stored, None
             return self.read(name, start, stop)
 
+    def between(self, name: str, low: int, high: int) -> Columns:
+        """The rows whose `name` is from `low` to `high`, both included."""
+        found = [at + np.flatnonzero((chunk >= low) & (chunk <= high)) for at, chunk in self._placed(name)]
+        places = np.concatenate(found) if found else np.array([], np.int64)
+        stored = {column: _Chosen(self, column, places) for column in self._stored}
+        return Columns(len(places), stored, self.categories)
+
+    def _placed(self, name: str) -> Iterator[tuple[int, Any]]:
+        return zip(range(0, self.rows, CHUNK), self._chunks(name), strict=True)
+
     def numbers(self, name: str) -> Numbers:
         return Numbers(self.rows, lambda: self._chunks(name))
 
     def _chunks(self, name: str) -> Iterator[Any]:
         for at in range(0, self.rows, CHUNK):
             yield self.read(name, at, min(at + CHUNK, self.rows))
+
+
+class _Chosen:
+    """Some rows of a column, by their places in ascending order."""
+
+    def __init__(self, columns: Columns, name: str, places: Any) -> None:
+        self._columns, self._name, self._places = columns, name, places
+
+    def read(self, start: int, stop: int) -> Any:
+        wanted = self._places[start:stop]
+        if not len(wanted):
+            return self._columns.read(self._name, 0, 0)
+        first = int(wanted[0])
+        return self._columns.read(self._name, first, int(wanted[-1]) + 1)[wanted - first]
 
 
 class Collecting:

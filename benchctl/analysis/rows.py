@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,17 +28,33 @@ _MOST_COMBINATIONS = 1 << 20  # of strings, there or not
 _IN_ORDER = 1000  # series beyond are refused in whatever order they are
 
 
+class Within(NamedTuple):
+    """A part of the time, in seconds since the trial began, or since 1970 by the controller's clock."""
+
+    low_s: float
+    high_s: float
+    is_clock: bool = False
+
+
 class Rows:
     """All good rows of some sources, one source after the other."""
 
-    def __init__(self, found: Sequence[Source], columns: Sequence[Columns], time: str | None) -> None:
-        """columns: of each source. time: the timestamp that says when a row is of. Raises DataError."""
+    def __init__(
+        self, found: Sequence[Source], columns: Sequence[Columns], time: str | None, *, within: Within | None = None
+    ) -> None:
+        """columns: of each source. time: the timestamp that says when a row is of. within: only rows of then.
+
+        Raises DataError.
+        """
         called = called_in({source.run.uid: source.run for source in found})
         counted = counted_from(found, [_ends(its, time) for its in columns])
         parts = [
             _Part(source, called[source.run.uid], its, time=time, zero=zero)
             for source, its, zero in zip(found, columns, counted.zeros, strict=True)
         ]
+        if within:
+            for part in parts:
+                part.keep(within)
         self.parts = [part for part in parts if part.columns.rows]
         self.shared = agreed(found)
         self.runs = list(called.values())  # what each is called, also those without rows, in the order they were given
@@ -141,6 +157,14 @@ class _Part:
         labels = run, source.trial.case or "", str(source.trial.trial), source.host
         self.labels = dict(zip(LABELS, labels, strict=True))
 
+    def keep(self, within: Within) -> None:
+        """Only the rows of a part of the time."""
+        if self._time is None or not self.columns.rows:
+            return
+        begin = 0 if within.is_clock else self._zero.begin_ns
+        low, high = (_nanoseconds(begin + (edge + self._zero.ahead_s) * 1e9) for edge in within[:2])
+        self.columns = self.columns.between(self._time, low, high)
+
     @property
     def elapsed_s(self) -> Numbers:
         assert self._time is not None
@@ -168,6 +192,10 @@ def _ends(columns: Columns, time: str | None) -> tuple[int, int] | None:
         return None
     stamps = columns.numbers(time)
     return int(stamps.min()), int(stamps.max())
+
+
+def _nanoseconds(moment: float) -> int:
+    return int(min(max(moment, -(2.0**62)), 2.0**62))
 
 
 def _column(dimension: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchctl.cli import beginning, comparing, exporting, looking, moving, running
+from benchctl.cli import beginning, comparing, exporting, looking, moving, running, serving
 from benchctl.cli.command_line import main
 from benchctl.cli.group import cli
 
-__all__ = ["beginning", "cli", "comparing", "exporting", "looking", "main", "moving", "running"]
+__all__ = ["beginning", "cli", "comparing", "exporting", "looking", "main", "moving", "running", "serving"]

@@ -14,7 +14,7 @@ from benchctl.cli.console import give_up, say
 GROUPS = {
     "Begin": ("init", "validate"),
     "Run": ("run", "plan", "resume"),
-    "Look at runs": ("list", "show", "logs", "plot", "compare"),
+    "Look at runs": ("list", "show", "logs", "plot", "compare", "serve"),
     "Move files": ("copy", "export"),
 }
 EXIT_CODES = """\b

@@ -139,6 +139,7 @@ class _Panel:
             shift = 0.0 if self._is_alone else (owner - (len(self._owners) - 1) / 2) * self._width * 1.08
             at = self._names.index(place.name) + shift
             boxes.append(box(place.values))
+            self._job.boxes.append({"name": place.name, "of": place.owner, **_told(boxes[-1])})
             self._box(boxes[-1], at, palette[place.colour])
             self._reduced(place, at)
         self._scale(boxes)
@@ -195,6 +196,10 @@ class _Panel:
                 axes.scatter(
                     [], [], s=style.small**2, marker="s", color=[(*colour, 0.6)], edgecolor="0.25", label=owner
                 )
+
+
+def _told(found: Box) -> dict[str, float]:
+    return {name: float(getattr(found, name)) for name in ("count", "low", "first", "median", "third", "high")}
 
 
 def _note(job: Job, boxes: Sequence[Box]) -> None:

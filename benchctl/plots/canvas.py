@@ -38,7 +38,8 @@ class Job:
 
     owners: each run and case that the picture is of, in order, which has its colour by that. stages: when those were
     that may be shown behind the data. zeros: by run, case and trial, when its time began, as seconds since 1970.
-    stamp: the timestamp on x, if there is one.
+    stamp: the timestamp on x, if there is one. limits: the part of the x axis that is wanted, None for all of it.
+    x_unit_s: how many seconds a unit of the x axis is, where it is a time. boxes: what a boxplot shows, by panel.
     settings collects what was chosen, notes what the picture is of, cautions what nobody may miss who reads it.
     """
 
@@ -49,6 +50,9 @@ class Job:
     stages: Sequence[Bound] = ()
     zeros: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
     stamp: str = ""
+    limits: tuple[float, float] | None = None
+    x_unit_s: float | None = None
+    boxes: list[dict[str, Any]] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     cautions: list[str] = field(default_factory=list)

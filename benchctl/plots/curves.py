@@ -30,6 +30,8 @@ def draw(job: Job) -> Figure:
             style = {"color": look.colour, "linestyle": look.dash, "label": label or None}
             _line(job, each, one.values(name), style)
         _axes(job, each, name)
+        if job.limits:
+            _limit(each, job.limits)
     if job.plot.type == "percentiles":
         _percentile_axis(axes[-1], max(one.count for one in series), job.style.width_in)
     job.notes.append(f"{job.rows.count:,} rows")
@@ -58,6 +60,18 @@ def _axes(job: Job, axes: Any, name: str) -> None:
     if job.plot.type == "ecdf":
         axes.set_ylabel("share of rows (%)")
         axes.set_ylim(-2, 102)
+
+
+def _limit(axes: Any, limits: tuple[float, float]) -> None:
+    """Show a part of the x axis, and of the other one as much as the curves need there."""
+    low, high = limits
+    axes.set_xlim(low, high)
+    lines = [(np.asarray(line.get_xdata()), np.asarray(line.get_ydata())) for line in axes.lines]
+    seen = [y[(x >= low) & (x <= high)] for x, y in lines]
+    if any(map(len, seen)):
+        values = np.concatenate(seen)
+        margin = (values.max() - values.min()) * 0.05 or abs(values.max()) * 0.05 or 1.0
+        axes.set_ylim(values.min() - margin, values.max() + margin)
 
 
 def _percentile_axis(axes: Any, rows: int, width_in: float) -> None:

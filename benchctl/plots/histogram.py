@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from benchctl.analysis.aggregate import Bins, counted, fitting_bins, reduce
+from benchctl.analysis.numbers import numbers
 from benchctl.errors import PlotError
 from benchctl.plots.canvas import Job, finish, log_axis, panels
 from benchctl.plots.few import few_rows
@@ -41,12 +42,25 @@ def draw(job: Job) -> Figure:
     known = job.told_apart([dict(zip(dimensions, one.key, strict=True)) for one in series])
     job.notes.append(f"{job.rows.count:,} rows")
     for name, each in zip(names, axes, strict=True):
-        shown = [_Shown(label, one.values(name), look) for one, (label, look) in zip(series, known, strict=True)]
+        values = [_wanted(job, one.values(name)) for one in series]
+        shown = [_Shown(label, its, look) for its, (label, look) in zip(values, known, strict=True) if len(its)]
+        if not shown:
+            raise PlotError(f"there are no rows with such a {name}")
         _panel(job, each, name, shown)
     if job.plot.aggregation and len(series) > 1:
         job.notes.append(f"dotted: {job.plot.aggregation}")
     finish(job, figure, axes)
     return figure
+
+
+def _wanted(job: Job, values: Any) -> Any:
+    """Those of the values that are within the limits, if there are any."""
+    if job.limits is None:
+        return values
+    low, high = job.limits
+    chosen = np.concatenate([chunk[(chunk >= low) & (chunk <= high)] for chunk in values.chunks()])
+    job.notes.append(f"of {len(values):,} rows the {len(chosen):,} from {low:.4g} to {high:.4g}")
+    return numbers(chosen)
 
 
 def _panel(job: Job, axes: Any, name: str, shown: list[_Shown]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from benchctl.analysis.columns import Columns
 from benchctl.analysis.frames import OURS, Source, sources
-from benchctl.analysis.rows import Rows
+from benchctl.analysis.rows import Rows, Within
 from benchctl.config.model import Plot, slug
 from benchctl.errors import BenchctlError, PlotError
 from benchctl.plots import boxplot, curves, histogram, time_series
@@ -111,9 +111,9 @@ class _Making:
             found = find()
             self._read[plot.source] = found, [each.reading.columns(self._columns[plot.source]) for each in found]
         found, columns = self._read[plot.source]
-        job = _job(plot, found, columns)
+        job = job_of(plot, found, columns)
         with styled(job.style):
-            picture = image(_draw(job, found), job)
+            picture = image(figure_of(job, found), job)
         kept_as = fill(plot.kept_as, names)
         kept_as = kept_as if PurePosixPath(kept_as).suffix else f"{kept_as}.{plot.format}"
         about = _sidecar(job, found)
@@ -124,7 +124,13 @@ class _Making:
         return kept_as
 
 
-def _job(plot: Plot, found: Sequence[Source], columns: Sequence[Columns]) -> Job:
+def job_of(
+    plot: Plot, found: Sequence[Source], columns: Sequence[Columns], limits: tuple[float, float] | None = None
+) -> Job:
+    """What is to be drawn. limits: the part of the x axis that is wanted; of a time in seconds.
+
+    Raises PlotError, DataError.
+    """
     types = _types(found)
     wanted = (*plot.x, *plot.y, *(name for name in plot.group_by if name not in OURS))
     for source in found:
@@ -132,7 +138,9 @@ def _job(plot: Plot, found: Sequence[Source], columns: Sequence[Columns]) -> Job
             if name not in (column.name for column in source.schema.columns):
                 raise PlotError(f"{source.run.id}: output {plot.source!r} was kept without a column {name!r}")
     stamps = [name for name, kind in types.items() if kind == "timestamp" and name in wanted]
-    rows = Rows(found, columns, stamps[0] if stamps else None)
+    stamp = next((name for name in plot.x if types[name] == "timestamp"), "")
+    within = Within(*limits, is_clock=plot.time_axis == "clock") if limits and stamp else None
+    rows = Rows(found, columns, stamps[0] if stamps else None, within=within)
     groups = [rows.dimension(name) for name in (*plot.x, *plot.group_by) if types.get(name, "string") == "string"]
     names = dict(zip(dict.fromkeys(source.run.uid for source in found), rows.runs, strict=True))
     trials = {source.trial.directory: source.trial for source in found}
@@ -149,7 +157,8 @@ def _job(plot: Plot, found: Sequence[Source], columns: Sequence[Columns]) -> Job
             if (began := s.trial.started or s.run.started)
         },
         cautions=list(rows.notes),
-        stamp=next((name for name in plot.x if types[name] == "timestamp"), ""),
+        stamp=stamp,
+        limits=limits,
     )
 
 
@@ -163,7 +172,8 @@ def _types(found: Sequence[Source]) -> dict[str, str]:
     return {column.name: column.type for column in found[0].schema.columns}
 
 
-def _draw(job: Job, found: Sequence[Source]) -> Any:
+def figure_of(job: Job, found: Sequence[Source]) -> Any:
+    """The job drawn; to be made, and saved, within its style."""
     if job.plot.type == "time_series":
         return time_series.draw(job)
     if job.plot.type == "histogram":

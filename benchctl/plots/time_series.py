@@ -101,6 +101,7 @@ class _Pen:
         self._scale_s, self._unit = next((by, unit) for limit, by, unit in SCALES if span_s <= limit)
         if self._is_clock:
             self._scale_s = DAY_S
+        job.x_unit_s = self._scale_s
         self._is_marked = span_s / window_s <= MARKED and lines <= FEW_LINES
         self._width = job.style.line * (1 if lines <= FEW_LINES else 0.7)
         self._needed = rows_needed(how)

@@ -97,14 +97,14 @@ def _took(row: RunRecord, now: datetime) -> float | None:
 
 def _trials(row: RunRecord) -> str:
     """How many, or how many of those planned succeeded where some did not or are still to come."""
-    good, made = _counted(row)
+    good, made = counted(row)
     if row.planned.get("until") and row.planned.get("trials") is None:
         return f"{good}/?"
     total = max(made, int(row.planned.get("trials") or 0) - _planned_warmups(row))
     return f"{good}/{total}" if good < total else str(total or "")
 
 
-def _counted(row: RunRecord) -> tuple[int, int]:
+def counted(row: RunRecord) -> tuple[int, int]:
     """How many measured trials succeeded, and how many were made."""
     all_counts = row.counts or row.counted().counts
     counts = {status: number for status, number in all_counts.items() if status != "warmup"}
@@ -124,8 +124,8 @@ def _row_json(row: RunRecord) -> dict[str, Any]:
         "started": row.started and time_text(row.started),
         "finished": row.finished and time_text(row.finished),
         "duration_s": row.duration_s,
-        "trials": _counted(row)[1],
-        "trials_succeeded": _counted(row)[0],
+        "trials": counted(row)[1],
+        "trials_succeeded": counted(row)[0],
         "trials_planned": row.planned.get("trials"),
         "cases": list(row.cases),
         "tags": list(row.tags),

@@ -62,12 +62,27 @@ def glance(run: RunDirectory) -> RunRecord:
 
     Raises nothing: a run that can't be read is `unreadable`, with the reason as its error.
     """
+    record = _told(run, partial(read_head, run))
+    return replace(record if record.counts else record.counted(), trials=())
+
+
+def overview(run: RunDirectory) -> RunRecord:
+    """What metadata.json says, with its trials in short: without their stages. Raises nothing, as `glance`."""
+    record = _told(run, run.read_metadata)
+    return record if record.counts else record.counted()
+
+
+def detailed(run: RunDirectory, trial: TrialRecord) -> TrialRecord:
+    """A trial of an overview as its own trial.json tells it; what is known already where that can't be read."""
+    return _detail(run, trial) or trial
+
+
+def _told(run: RunDirectory, read: Callable[[], dict[str, Any]]) -> RunRecord:
     try:
-        record = _Reading(run).summary(partial(read_head, run))
+        return _Reading(run).summary(read)
     except RunUnreadable as error:
         reason = Failure(code=error.code, message=error.message)
         return RunRecord(id=run.id, status="unreadable", error=reason, path=run.path)
-    return replace(record if record.counts else record.counted(), trials=())
 
 
 class _Reading:

@@ -43,7 +43,7 @@ class RunDirectory(Folder):
     @property
     def number(self) -> int:
         """The number in its name; 0 for a directory called otherwise."""
-        return _run_number(self.id)
+        return number_of(self.id)
 
     def identity(self) -> tuple[int, int] | None:
         """What tells this directory from another one that came to its place; None where it is gone."""
@@ -161,7 +161,7 @@ class Store:
     def _numbers(self) -> list[int]:
         try:
             with os.scandir(self.root) as entries:
-                numbers = [_run_number(entry.name) for entry in entries if entry.is_dir()]
+                numbers = [number_of(entry.name) for entry in entries if entry.is_dir()]
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -226,7 +226,7 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
-def _run_number(name: str) -> int:
+def number_of(name: str) -> int:
     """The number in a run's name; 0 for any other name, among them `run-0012`."""
     match = _RUN_NAME.fullmatch(name)
     number = int(match[1]) if match else 0

@@ -1,0 +1,56 @@
+"""The runs that an address names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from flask import current_app
+
+from benchctl.errors import RunNotFound, UsageError
+from benchctl.runs.loading import detailed, load, overview
+from benchctl.runs.record import RunRecord
+from benchctl.runs.store import RunDirectory
+
+if TYPE_CHECKING:
+    from benchctl.dashboard.app import State
+
+MOST_DETAILED = 60  # trials; of more only the one that is looked at is read in full
+MOST_COMPARED = 12
+
+
+def state() -> State:
+    found: State = current_app.extensions["benchctl"]
+    return found
+
+
+def directory_of(name: str) -> RunDirectory:
+    """A run by the name of its directory alone. Raises RunNotFound."""
+    if state().catalogue.find(name) is None:
+        raise RunNotFound(f"There is no run {name[:80]!r}.")
+    return RunDirectory(state().root / name)
+
+
+def record_of(name: str, trial: str = "") -> RunRecord:
+    """A run; of one with many trials the stages of one alone. Raises RunNotFound, RunUnreadable."""
+    directory = directory_of(name)
+    short = overview(directory)
+    if short.status in ("running", "interrupted", "unreadable") or len(short.trials) <= MOST_DETAILED:
+        return load(directory)
+    chosen = next((one for one in short.trials if one.name == trial), short.trials[-1])
+    trials = tuple(detailed(directory, one) if one is chosen else one for one in short.trials)
+    return replace(short, trials=trials)
+
+
+def compared(names: list[str]) -> list[RunRecord]:
+    """Runs, or single cases of them (`run-001:wal`). Raises RunNotFound, UsageError."""
+    if len(names) > MOST_COMPARED:
+        raise UsageError(f"at most {MOST_COMPARED} runs are looked at side by side")
+    found = []
+    for name in dict.fromkeys(names):
+        run, _, case = name.partition(":")
+        record = load(directory_of(run), case or None)
+        if case and not record.trials:
+            raise UsageError(f"{run} has no case {case[:80]!r}")
+        found.append(record)
+    return found
