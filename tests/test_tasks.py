@@ -63,7 +63,7 @@ def test_inv_lists_the_benchmark_and_its_stages_beside_the_projects_own_tasks(pr
     ended = inv(project, "--list")
     assert ended.code == 0
     names = [line.split()[0] for line in ended.out.splitlines()[2:] if line.strip()]
-    ours = ["compare", "export", "list", "plot", "run", "show", "stages.greet", "stages.part"]
+    ours = ["compare", "export", "list", "plot", "run", "serve", "show", "stages.greet", "stages.part"]
     assert names == ["hello", *(f"bench.{name}" for name in ours)]
 
 
