@@ -63,7 +63,7 @@ def test_inv_lists_the_benchmark_and_its_stages_beside_the_projects_own_tasks(pr
     ended = inv(project, "--list")
     assert ended.code == 0
     names = [line.split()[0] for line in ended.out.splitlines()[2:] if line.strip()]
-    ours = ["list", "plot", "run", "show", "stages.greet", "stages.part"]
+    ours = ["list", "plot", "run", "serve", "show", "stages.greet", "stages.part"]
     assert names == ["hello", *(f"bench.{name}" for name in ours)]
 
 
@@ -109,7 +109,7 @@ def test_inv_draws_the_plots_of_a_kept_run(project: Path) -> None:
 
 def test_a_collection_made_where_there_is_no_file_looks_in_the_current_directory(project: Path) -> None:
     code = "import benchctl.tasks as t; print(sorted(t.collection('config.yaml').task_names))"
-    assert python_in(project, code).out == "['list', 'plot', 'run', 'show', 'stages.greet', 'stages.part']\n"
+    assert python_in(project, code).out == "['list', 'plot', 'run', 'serve', 'show', 'stages.greet', 'stages.part']\n"
 
 
 def test_inv_of_one_stage_is_a_run_of_that_stage_alone(project: Path) -> None:
