@@ -33,7 +33,7 @@ PROBLEMS = [
         (
             "rnu",
             "benchctl: there is no command 'rnu'. Commands: init, validate, run, plan, resume, list, show, logs, plot, "
-            "copy. Did you mean 'run'?",
+            "serve, copy. Did you mean 'run'?",
             "benchctl --help",
         ),
         ("run --skpi x", "benchctl run: no such option", "benchctl run --help"),
