@@ -56,16 +56,29 @@ class Streams:
     def __init__(self) -> None:
         self._room = threading.BoundedSemaphore(MOST_STREAMS)
         self.closing = threading.Event()
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[float, dict[str, Any]]] = {}
 
     def watch(self, run: RunDirectory) -> Iterator[str] | None:
         """Server-sent events until the run is over; None while too many watch."""
         return self._events(run) if self._room.acquire(blocking=False) else None
 
+    def state(self, run: RunDirectory) -> dict[str, Any]:
+        """The state of a run, looked up once for all who ask within a second."""
+        with self._lock:
+            at, known = self._known.get(run.id, (0.0, {}))
+            if not known or time.monotonic() - at > EVERY_S / 2:
+                known = state(run)
+                others = {name: told for name, told in self._known.items() if name != run.id}
+                newest = {run.id: (time.monotonic(), known), **others}
+                self._known = dict(list(newest.items())[:MOST_STREAMS])
+            return known
+
     def _events(self, run: RunDirectory) -> Iterator[str]:
         last, until = "", time.monotonic() + LONGEST_S
         try:
             while time.monotonic() < until:
-                found = state(run)
+                found = self.state(run)
                 text = json.dumps(found)
                 yield f"event: state\ndata: {text}\n\n" if text != last else ": still here\n\n"
                 last = text

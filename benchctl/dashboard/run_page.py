@@ -13,7 +13,6 @@ from benchctl.dashboard import files
 from benchctl.dashboard.finding import directory_of, record_of, state
 from benchctl.dashboard.guard import OF_FILES, refusal
 from benchctl.dashboard.inside import NotThere, open_inside
-from benchctl.dashboard.live import state as live_state
 from benchctl.dashboard.timeline import bars
 from benchctl.plots.choosing import chosen
 from benchctl.reports.metrics import Together, together
@@ -43,7 +42,7 @@ def run(name: str) -> Any:
         plots=plots_of(record),
         config=_config(record),
         at_line=_error_line(record),
-        live=live_state(record.directory) if record.status == "running" else None,
+        live=state().streams.state(record.directory) if record.status == "running" else None,
         expected_s=_expected_s(record),
         path_of=lambda output: str(PurePosixPath(trial.directory if trial else ".", output.path or "")),
     )
@@ -65,7 +64,7 @@ def live(name: str) -> Any:
 
 @pages.get("/api/runs/<name>/live")
 def api_live(name: str) -> Any:
-    return {"schema": "benchctl/live@1", **live_state(directory_of(name))}
+    return {"schema": "benchctl/live@1", **state().streams.state(directory_of(name))}
 
 
 @pages.get("/runs/<name>/logs")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import signal
 import socket
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -48,12 +47,15 @@ def serve(root: Path, host: str, port: int, *, names: tuple[str, ...], token: st
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    listening = None
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
     except OSError as error:
+        if listening:
+            listening.close()
         text = f"can't listen on {host} port {port}: {error.strerror or error}"
         raise UsageError(text, hint="--port 0 takes a free one") from error
     return listening
@@ -70,4 +72,3 @@ def _welcome(settings: Settings) -> str:
 def flushed(text: str) -> None:
     """Print, also where stdout is a file or a pipe that somebody waits for."""
     print(text, flush=True)
-    sys.stdout.flush()
