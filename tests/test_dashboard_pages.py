@@ -95,6 +95,17 @@ def test_plot_is_drawn_in_all_formats_and_zoomed_by_the_server(local: Bench, cli
     assert sorted(path.name for path in (local.results / "run-001").iterdir()) == kept
 
 
+def test_part_of_a_time_is_drawn_of_the_rows_of_then(local: Bench, client: FlaskClient) -> None:
+    keep(local)  # a row every 7 ms, from 0 to 2.793 s
+    query = "/api/plot?run=run-001&source=lat&type=time_series&y=latency"
+    rows = [client.get(query + more).json["rows"] for more in ("", "&range=1,2", "&range=2,9")]  # type: ignore[index]
+    assert rows == [400, 143, 114]
+    assert client.get(f"{query}&range=7,9").json["error"]["message"] == "there are no rows to draw"  # type: ignore[index]
+    for kind in ("ecdf", "percentiles"):
+        seen = client.get(f"/api/plot?run=run-001&source=lat&type={kind}&y=latency&range=1.5,3").json
+        assert seen["panels"][0]["x"]["limits"] == [1.5, 3.0]  # type: ignore[index]
+
+
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_no_path_leads_out_of_the_results(local: Bench, client: FlaskClient, spelling: str) -> None:
     run = local.results / "run-001"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from typing import Any
 
-from flask import Flask, Response, g, redirect, render_template, request
+from flask import Flask, Response, redirect, render_template, request
 
 from benchctl.dashboard.settings import Settings
 
@@ -84,7 +84,6 @@ def _without_token(settings: Settings) -> Any:
         return answer
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if any(_same(text, settings.token) for text in (request.cookies.get(cookie, ""), given)):
-        g.is_known = True
         return None
     text = "This dashboard is for those who have its link. `benchctl serve` printed it, with ?token=... at its end."
     return refusal(401, "Not without the link", text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
@@ -140,9 +140,3 @@ def _git(git: Mapping[str, Any] | None) -> str:
         return ""
     dirty = "*" if git.get("dirty") else ""
     return _text(f"{str(git.get('commit') or '')[:8]}{dirty} {git.get('branch') or ''}".strip())
-
-
-def listed(names: Sequence[str], most: int = 3) -> str:
-    """The first of some names, and how many more there are."""
-    more = f" +{len(names) - most}" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

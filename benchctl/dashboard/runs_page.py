@@ -13,7 +13,7 @@ from benchctl.dashboard.differences import differing
 from benchctl.dashboard.finding import compared, state
 from benchctl.dashboard.guard import refusal
 from benchctl.dashboard.rows import Row
-from benchctl.dashboard.sifting import SORTS, BadFilter, Filter, Page, page_of
+from benchctl.dashboard.sifting import BadFilter, Filter, Page, page_of
 
 MOST_COLUMNS = 4  # of metrics
 SPARK = 20  # runs of the same benchmark in a spark line
@@ -37,7 +37,6 @@ def index() -> Any:
         metrics=metrics,
         choices=listing.choices,
         sparks={row.id: spark(row, listing.rows) for row in page.rows},
-        sorts=[*SORTS, *(f"metric:{name}" for name in metrics)],
         address=lambda **other: "/?" + urlencode({**wanted.query, **other}),
     )
 

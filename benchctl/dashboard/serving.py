@@ -1,4 +1,4 @@
-"""The server: waitress with threads, until Ctrl-C."""
+"""The server, until Ctrl-C: waitress, which is Python alone, needs nothing else, and has a thread for each reader."""
 
 from __future__ import annotations
 

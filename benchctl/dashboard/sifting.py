@@ -13,7 +13,6 @@ from benchctl.dashboard.rows import Row
 PER_PAGE, MOST_PER_PAGE = 50, 500
 LONGEST = 200  # of what is looked for
 CHOICES = 30  # values offered for a filter
-STATUSES = ("succeeded", "running", "failed", "interrupted", "incomplete", "unreadable")
 
 Key = Callable[[Row], Any]
 SORTS: dict[str, Key] = {
