@@ -59,6 +59,7 @@ def test_every_page_of_kept_runs_is_there_with_its_json(local: Bench, client: Fl
     both = "run=run-001&run=run-002"
     assert client.get(f"/api/compare?{both}").json["differing"] == {"note": ["first", "second"]}  # type: ignore[index]
     assert client.get(f"/api/metadata?{both}").json["differing"] == {"note": ["first", "second"]}  # type: ignore[index]
+    assert "run-002 against run-001: separate trials, 95 % intervals" in client.get(f"/compare?{both}").text
     assert client.get(f"/compare?{both}").status_code == client.get(f"/metadata?{both}").status_code == 200
 
 

@@ -8,9 +8,10 @@ from typing import Any
 from flask import Blueprint, render_template, request
 
 from benchctl.dashboard.differences import differing
-from benchctl.dashboard.finding import compared
+from benchctl.dashboard.finding import compared, state
 from benchctl.dashboard.guard import refusal
 from benchctl.dashboard.plot_page import form
+from benchctl.errors import UsageError
 from benchctl.reports.metrics import Together, together
 from benchctl.runs.record import RunRecord
 
@@ -27,22 +28,39 @@ def compare() -> Any:
         runs=records,
         sides=request.args.getlist("run"),
         metrics=metrics_of(records),
+        **verdicts(request.args.getlist("run")),
         differences=differing(records),
         **form(records),
     )
 
 
+def verdicts(names: Sequence[str]) -> dict[str, Any]:
+    """The first one compared with each of the others, or why that can't be."""
+    import benchctl
+    from benchctl.reports.comparison import comparison_parts
+
+    try:
+        found = benchctl.compare(names[0], list(dict.fromkeys(names[1:])), results=state().root)
+    except UsageError as error:
+        return {"comparisons": [], "no_verdict": error.message}
+    return {"comparisons": [comparison_parts(one) for one in found], "no_verdict": ""}
+
+
 @pages.get("/api/compare")
 def api_compare() -> Any:
+    import benchctl
+    from benchctl.reports.comparison import comparison_json
+
     records = compared(request.args.getlist("run"))
-    told = [{"case": c, "metric": m, "means": [s.estimate and s.estimate.mean if s else None for s in sides]}
-            for c, m, sides in metrics_of(records)]  # fmt: skip
-    runs = [record.id for record in records]
-    return {"schema": "benchctl/compare@1", "runs": runs, "metrics": told, "differing": dict(differing(records))}
+    names = request.args.getlist("run")
+    if len(records) < 2:
+        raise UsageError("two runs are needed: /api/compare?run=run-001&run=run-002")
+    found = benchctl.compare(names[0], list(dict.fromkeys(names[1:])), results=state().root)
+    return comparison_json(found) | {"runs": names, "differing": dict(differing(records))}
 
 
 def metrics_of(records: Sequence[RunRecord]) -> list[tuple[str, str, list[Together | None]]]:
-    """Case, metric, and what each run says of it. This is the place of a verdict, once there is one to be had."""
+    """Case, metric, and what each run says of it. What each of them is worth, `verdicts` tells."""
     sides = [{((one.case or ""), one.name): one for one in together(record.trials)} for record in records]
     declared = {key for side in sides for key, one in side.items() if one.metric.declared}
     keys = dict.fromkeys(key for side in sides for key in side if key in declared or not declared)

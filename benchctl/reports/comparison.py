@@ -7,7 +7,7 @@ import io
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from benchctl.analysis.wording import number, p_value, signed
@@ -66,6 +66,22 @@ def comparison_csv(comparisons: Sequence[Comparison]) -> str:
 def comparison_json(comparisons: Sequence[Comparison]) -> dict[str, Any]:
     """`{"schema": "benchctl/compare@1", "comparisons": [..]}`: the dataclasses of analysis/findings as they are."""
     return {"schema": "benchctl/compare@1", "comparisons": [_plain(asdict(comparison)) for comparison in comparisons]}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A comparison in pieces, for a page: its title, the table, a sentence for each row, and the warnings."""
+
+    title: str
+    head: list[str]
+    rows: list[list[str]]
+    sentences: list[str]
+    warnings: list[str]
+
+
+def comparison_parts(comparison: Comparison) -> Parts:
+    head, rows = _grid(comparison)
+    return Parts(_title(comparison), head, rows, list(_sentences(comparison)), list(_warnings(comparison)))
 
 
 def _text_lines(comparison: Comparison, width: int | None) -> Iterator[str]:
