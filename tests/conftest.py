@@ -48,12 +48,6 @@ def _end_session(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-@pytest.fixture(autouse=True)
-def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a run says must not depend on what else goes on on the machine that tests it."""
-    monkeypatch.setenv("BENCHCTL_NOISE", "off")
-
-
 @pytest.fixture(scope="session")
 def _openssh() -> None:
     """Fails a test that needs sshd, in one sentence, where there is none."""
@@ -130,6 +124,7 @@ def isolated(
     for name in list(os.environ):
         if name.startswith(("BENCHCTL_", "SSH_", "XDG_")) or name in ("FORCE_COLOR", "CLICOLOR_FORCE"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("BENCHCTL_NOISE", "off")  # what a run says must not depend on what else goes on here
     yield home
     left = _survivors_after_a_moment(home, tmp_path, *bed.HOMES)
     if left:

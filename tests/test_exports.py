@@ -172,6 +172,13 @@ def test_parquet_is_read_by_folders_as_columns(local: Bench, tmp_path: Path) -> 
     assert ended.code == 0, ended.err
 
 
+def test_parquet_of_a_run_without_cases_can_be_read(local: Bench, tmp_path: Path) -> None:
+    dataset = pytest.importorskip("pyarrow.dataset")
+    benchctl.export(run(local, rows(5), []), to=tmp_path / "out", format="parquet")
+    table = dataset.dataset(tmp_path / "out/lat", partitioning="hive").to_table()
+    assert (table["case"].to_pylist(), table.num_rows) == (["-"] * 5, 5)
+
+
 def test_force_replaces_no_folder_that_is_not_a_data_set(local: Bench, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
     record = run(local, rows(5), [])

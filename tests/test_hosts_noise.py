@@ -56,6 +56,7 @@ def test_a_trial_keeps_shares_differences_and_settings_with_their_units() -> Non
         "cpu_busy_share": 0.738889,
         "cpu_iowait_share": 0.011111,
         "cpu_steal_share": 0.027778,
+        "cpu_steal_s": 0.25,
         "pressure_memory_some_s": 0.5,
         "pressure_memory_full_s": 0.0,
         "quota_throttled_s": 0.5,
@@ -87,7 +88,14 @@ def test_each_threshold_gives_its_words() -> None:
 
 @pytest.mark.parametrize(
     "found",
-    [{}, {"cpu_steal_share": 0.01}, {"swapped_in_pages": 256}, {"throttled_core": 0}, {"quota_throttled_s": 0.1}],
+    [
+        {},
+        {"cpu_steal_share": 0.01, "cpu_steal_s": 9.0},
+        {"cpu_steal_share": 0.2, "cpu_steal_s": 0.05},
+        {"swapped_in_pages": 256},
+        {"throttled_core": 0},
+        {"quota_throttled_s": 0.1},
+    ],
 )
 def test_what_keeps_to_a_threshold_disturbs_nothing(found: dict[str, object]) -> None:
     assert list(disturbances(found, 10.0)) == []

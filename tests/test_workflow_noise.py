@@ -21,7 +21,7 @@ QUIET = "/proc/loadavg:0.00 0 0 1/1 1\n/proc/stat:cpu  0 0 0 {idle} 0 0 0 {steal
 
 
 @pytest.fixture(autouse=True)
-def _watching(monkeypatch: pytest.MonkeyPatch, _quiet: None) -> None:
+def _watching(isolated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCHCTL_NOISE", "on")
 
 

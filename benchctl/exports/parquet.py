@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from benchctl.analysis.exporting import ExportTable, Part
 
 ROWS_PER_GROUP = 1 << 18
-NOTHING = "__HIVE_DEFAULT_PARTITION__"  # what all readers take for null: no case
+NOTHING = "-"  # where there is no case: readers can't type a column of which all folders are Hive's null
 
 
 def check_installed() -> None:

@@ -35,6 +35,7 @@ true
 """
 _TICKS = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")  # guest time is in user already
 _US = 1_000_000
+_HZ = 100  # ticks a second in /proc on every Linux that one meets
 
 
 @dataclass(frozen=True)
@@ -138,4 +139,5 @@ def _shares(ticks: Mapping[str, float | None]) -> dict[str, float]:
         return {}
     idle = known["idle"] + known["iowait"]
     shares = {"cpu_busy_share": total - idle - known["steal"], "cpu_iowait_share": known["iowait"]}
-    return {name: round(part / total, 6) for name, part in {**shares, "cpu_steal_share": known["steal"]}.items()}
+    shares["cpu_steal_share"] = known["steal"]
+    return {name: round(part / total, 6) for name, part in shares.items()} | {"cpu_steal_s": known["steal"] / _HZ}

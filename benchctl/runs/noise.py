@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 STEAL_SHARE = 0.01  # of all CPU time: a third of the 3 % by which two sides may differ and count as equal
+STEAL_S = 0.05  # five ticks of the kernel's clock; less may be a matter of rounding
 QUOTA_SHARE = 0.01  # of the trial's duration
 SWAPPED_IN_PAGES = 256  # 1 MiB of 4 KiB pages: a daemon that wakes up brings in fewer
 LOAD_PER_CORE = 0.2  # before the first trial
@@ -15,7 +16,7 @@ TOLD = 5
 def disturbances(found: Mapping[str, Any], duration_s: float) -> Iterator[str]:
     """What disturbed a trial on one host, each in a few words."""
     steal, swapped = _number(found, "cpu_steal_share"), _number(found, "swapped_in_pages")
-    if steal > STEAL_SHARE:
+    if steal > STEAL_SHARE and _number(found, "cpu_steal_s") > STEAL_S:
         yield f"{steal:.1%} of the CPU time was stolen by the hypervisor"
     if swapped > SWAPPED_IN_PAGES:
         yield f"{swapped:,.0f} pages were swapped in"
