@@ -101,7 +101,8 @@ def test_env_args_and_cwd_may_hold_names(bench: Bench) -> None:
     assert on_host(record, "show").command == (f"printf '%s|' 'it'\"'\"'s $5' \"$E\" \"$PWD\" run-001 {bench.alias}")
 
 
-def test_the_environment_says_which_run_and_stage_it_is(bench: Bench) -> None:
+def test_the_environment_says_which_run_and_stage_it_is(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BENCHCTL_NOISE")  # the tests' own
     record = bench.run(
         bench.stage("show env", "env | grep -E '^(BENCHCTL_|MINE|GIVEN)' | sort", env={"MINE": "1", "GIVEN": "config"}),
         env={"GIVEN": "{{not.a.name}} {{hosts.nope}}"},
