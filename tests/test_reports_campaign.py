@@ -92,8 +92,11 @@ def test_a_terminal_shows_where_it_is_and_how_long_it_may_take(monkeypatch: pyte
 
 
 def test_the_end_says_how_many_trials_went_well_and_whether_some_are_missing() -> None:
-    end = at(9, events.RUN_FINISHED, planned=20, counts={"succeeded": 17, "failed": 1, "warmup": 1})
+    counts = {"succeeded": 17, "failed": 1, "warmup": 1}
+    end = at(9, events.RUN_FINISHED, planned=20, counts=counts, warmups={"succeeded": 1})
     assert trials_text(end) == "18 of 20 trials succeeded, 1 failed"
+    cold = at(9, events.RUN_FINISHED, planned=20, counts=counts, warmups={"failed": 1})
+    assert trials_text(cold) == "17 of 20 trials succeeded, 1 failed, 1 warm-up failed"
     assert misses_trials(end)
     assert trials_text(at(9, events.RUN_FINISHED, planned=1, counts={"failed": 1})) == ""
     assert not misses_trials(at(9, events.RUN_FINISHED, planned=2, counts={"succeeded": 2}))

@@ -95,13 +95,15 @@ def _number(event: Event, key: str) -> int:
 
 def trials_text(finished: Event) -> str:
     """How the trials of a run went, at its end: `18 of 20 trials succeeded, 1 failed`; nothing where all went well."""
-    counts, planned = _counts(finished), _planned(finished)
+    counts, warmups, planned = _counts(finished), _counts(finished, "warmups"), _planned(finished)
     known = "" if planned is None else _known_cases(finished)
-    good = counts.pop("succeeded", 0) + counts.pop("warmup", 0)
-    if planned is not None and (planned <= 1 or good == planned):
+    counts.pop("warmup", None)
+    good, warm = counts.pop("succeeded", 0), warmups.pop("succeeded", 0)
+    if planned is not None and (planned <= 1 or good + warm == planned):
         return known
     others = [f"{number} {clean(status)}" for status, number in counts.items()]
-    head = f"{count(good, 'trial')} succeeded" if planned is None else f"{good} of {planned} trials succeeded"
+    others += [f"{count(number, 'warm-up')} {clean(status)}" for status, number in warmups.items()]
+    head = f"{count(good, 'trial')} succeeded" if planned is None else f"{good + warm} of {planned} trials succeeded"
     return ", ".join(filter(None, [head, *others, known]))
 
 
@@ -138,7 +140,7 @@ def _planned(finished: Event) -> int | None:
     return None if finished.data.get("planned", 0) is None else _number(finished, "planned")
 
 
-def _counts(finished: Event) -> dict[str, int]:
-    counts = finished.data.get("counts")
+def _counts(finished: Event, key: str = "counts") -> dict[str, int]:
+    counts = finished.data.get(key)
     pairs = counts.items() if isinstance(counts, dict) else ()
     return {str(status): number for status, number in pairs if isinstance(number, int)}

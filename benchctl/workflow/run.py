@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
@@ -270,6 +271,7 @@ class _Run:
             status=record.status,
             duration_s=record.duration_s,
             counts=dict(record.counts),
+            warmups=dict(Counter(trial.status for trial in record.trials if trial.warmup)),
             planned=record.planned.get("trials"),
             repetition=[one.to_json() for one in record.repetition],
             flags=_reasons(record),
