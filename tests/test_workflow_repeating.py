@@ -16,6 +16,7 @@ from workflow_bed import DEADLINE_S, Bench, local, running
 import benchctl
 from benchctl.errors import UsageError
 from benchctl.reports.estimate import estimate_of
+from benchctl.reports.run_page import run_text
 from benchctl.runs.record import RunRecord
 from benchctl.runs.repetition import Repetition
 from benchctl.runs.store import Store
@@ -208,6 +209,19 @@ def test_a_run_that_was_killed_goes_on_to_the_same_end(local: Bench, after: int)
     assert not {(one["case"], one["trial"], one["warmup"]) for one in local.told("trial_started")} & done
     with pytest.raises(UsageError, match="misses nothing"):
         benchctl.resume("run-001", results=local.directory / "killed")
+
+
+def test_a_run_that_was_killed_after_its_last_trial_knows_how_many_there_are(local: Bench) -> None:
+    whole = ran(local, {"calm": tps(CALM)})
+    journal = [line for line in (whole.path / "events.ndjson").read_text().splitlines() if '"run_finished"' not in line]
+    (whole.path / "events.ndjson").write_text("\n".join([*journal, ""]))
+    document = json.loads((whole.path / "metadata.json").read_text())
+    document |= {"status": "running", "planned": document["planned"] | {"trials": None}}
+    document["writer"]["boot_id"] = "another"
+    (whole.path / "metadata.json").write_text(json.dumps(document))
+    record = benchctl.resume(str(whole.path))
+    assert (record.status, record.planned["trials"]) == ("succeeded", len(whole.trials))
+    assert "not made" not in run_text(record)
 
 
 def test_a_run_that_was_cut_off_says_that_it_is_not_known_yet(local: Bench) -> None:

@@ -34,6 +34,8 @@ class Repeating:
         for trial in book.record.trials:
             self._add(trial)
         self._share_ends_s: dict[str | None, float] = {}
+        if self._until:
+            self._keep_count()
 
     @property
     def _spent_s(self) -> float:
@@ -79,7 +81,7 @@ class Repeating:
         before, now = self._known.get(case), self._decide(self._until, case, made, self._left_s(case))
         self._known[case] = now
         self._book.change(repetition=tuple(self._known[name] for name in self._cases if name in self._known))
-        self._book.change(planned={**self._book.record.planned, "trials": self._count()})
+        self._keep_count()
         if now.ended and now != before:
             self._announce(events.CASE_ENDED, **now.to_json())
 
@@ -97,6 +99,9 @@ class Repeating:
             going_on = sum(not self._has_ended(name) for name in self._cases)
             self._share_ends_s[case] = spent_s + (self._until.budget_s - spent_s) / max(1, going_on)
         return self._share_ends_s[case] - spent_s
+
+    def _keep_count(self) -> None:
+        self._book.change(planned={**self._book.record.planned, "trials": self._count()})
 
     def _count(self) -> int | None:
         """The number of trials that the run has once each case has ended; None before."""
