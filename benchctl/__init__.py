@@ -8,8 +8,7 @@ Importing this module loads nothing heavy; each function loads what it needs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +18,13 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from benchctl.analysis.findings import Comparison
-    from benchctl.config.model import Benchmark, Metric, Output, Until
+    from benchctl.config.model import Benchmark
     from benchctl.events import Listener
     from benchctl.exporting import Exported
     from benchctl.hosts.files.transfer import Copied
     from benchctl.plan import Plan
-    from benchctl.runs.record import DataRecord, MetricRecord, OutputRecord, PlotRecord, RunRecord, TrialRecord
-    from benchctl.runs.repetition import Repetition
+    from benchctl.runs.record import PlotRecord, RunRecord
     from benchctl.runs.store import Store
-    from benchctl.workflow.evaluation import Draw, Evaluation, Measure
 
 __version__ = "0.1.0"
 
@@ -111,6 +108,7 @@ def run(  # noqa: PLR0913 - one keyword for each thing that one may want to chan
     Raises UsageError when nothing could be started.
     """
     from benchctl import given
+    from benchctl.evaluating import evaluation_of
     from benchctl.runs.store import Store
     from benchctl.workflow.options import RunOptions
     from benchctl.workflow.run import execute
@@ -132,7 +130,7 @@ def run(  # noqa: PLR0913 - one keyword for each thing that one may want to chan
         watches_noise=_watches_noise(),
         recorded=recorded,
     )
-    store, evaluation = Store(results_directory(benchmark, results)), _evaluation(benchmark, draws=draws)
+    store, evaluation = Store(results_directory(benchmark, results)), evaluation_of(benchmark, draws=draws)
     return execute(plan, store, options, hearing, evaluation=evaluation)
 
 
@@ -153,6 +151,7 @@ def resume(
     the run was begun with; RunNotFound, RunUnreadable, ConfigError.
     """
     from benchctl import given
+    from benchctl.evaluating import evaluation_of
     from benchctl.plan import compile_plan as compile_benchmark
     from benchctl.runs.loading import load as load_record
     from benchctl.workflow.options import RunOptions
@@ -178,7 +177,7 @@ def resume(
         shows_output=bool(hearing),
         watches_noise=_watches_noise(),
     )
-    evaluation = _evaluation(benchmark, draws=not chosen.get("no_plots"))
+    evaluation = evaluation_of(benchmark, draws=not chosen.get("no_plots"))
     return resume_run(plan, directory, options, hearing, evaluation=evaluation, repeats_failed=failed)
 
 
@@ -190,60 +189,6 @@ def _watches_noise() -> bool:
     if said not in ("on", "off"):
         raise UsageError(f"BENCHCTL_NOISE is {said!r}; it can be on (the default) or off")
     return said == "on"
-
-
-def _evaluation(benchmark: Benchmark, *, draws: bool) -> Evaluation:
-    from benchctl.workflow.evaluation import Evaluation, nothing_drawn
-
-    draw = _draws(benchmark) if draws else nothing_drawn
-    return Evaluation(check=_check, measure=_measures(benchmark.metrics), decide=_decide, draw=draw)
-
-
-def _decide(until: Until, case: str | None, trials: Sequence[TrialRecord], left_s: float | None) -> Repetition:
-    from benchctl.analysis.adaptive import decide
-
-    return decide(until, case, trials, left_s)
-
-
-def _check(output: Output, record: OutputRecord, folder: Path) -> DataRecord:
-    from benchctl.analysis.checking import check  # loads pandas, which a run without a data_schema does not need
-    from benchctl.runs.record import DataRecord
-
-    try:
-        return check(output, record, folder)
-    except Exception as error:  # what came home is kept, whatever its check dies of
-        reason = f"it could not be checked: benchctl made a mistake of its own: {type(error).__name__}: {error}"
-        return DataRecord(status="flagged", reason=reason)
-
-
-def _measures(metrics: Sequence[Metric]) -> Measure:
-    def measure(run: RunRecord, trial: TrialRecord) -> dict[str, MetricRecord]:
-        from benchctl.analysis.metrics import measure as measure_trial  # loads pandas where rows must be read again
-        from benchctl.runs.record import MetricRecord
-
-        try:
-            return measure_trial(metrics, run, trial)
-        except Exception as error:  # a trial is kept, whatever its metrics die of
-            reason = f"benchctl made a mistake of its own: {type(error).__name__}: {error}"
-            return {one.name: MetricRecord(better=one.better, reason=reason, is_flaw=True) for one in metrics}
-
-    return measure
-
-
-def _draws(benchmark: Benchmark) -> Draw:
-    def draw(run: RunRecord) -> Iterator[PlotRecord]:
-        from benchctl.plots.choosing import chosen
-
-        plots = benchmark.plots if benchmark.says_plots else chosen(run)
-        if not plots:
-            return
-        from benchctl.plots.making import of_run  # loads matplotlib and seaborn, which takes seconds
-
-        for made in of_run(plots, run):
-            is_own = not benchmark.says_plots and made.status == "failed"  # nobody asked for it
-            yield replace(made, status="left_out") if is_own else made
-
-    return draw
 
 
 def plot(

@@ -36,9 +36,11 @@ LAYERS = {  # what may be imported at run time from where; itself always
     "comparing": ("analysis", "reports", "runs", *BASE),
     "reports": ("analysis", "runs", "config", *BASE),
     "scaffold": ("errors",),
+    "evaluating": ("workflow", "plots", "analysis", "runs", "config", *BASE),
     "given": ("names", "errors"),  # checks of the API and the front ends
     "": (
         "given",
+        "evaluating",
         "plan",
         "workflow",
         "plots",

@@ -224,7 +224,7 @@ def test_plots_of_all_trials_are_told_and_kept_with_the_run(local: Bench, monkey
         PlotRecord(name="big", status="failed", reason="no room"),
     )
 
-    monkeypatch.setattr("benchctl._draws", lambda benchmark: lambda run: iter(plots))
+    monkeypatch.setattr("benchctl.evaluating._draws", lambda benchmark: lambda run: iter(plots))
     record = run(local, rows(9), [PLOTS[4]])
     assert (record.status, record.plots, record.exit_code) == ("incomplete", plots, 3)
     assert record.flags == ("plot 'big' was not drawn: no room",)

@@ -31,14 +31,27 @@ def set_option(command: Command) -> Command:
     return click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, help=text)(command)
 
 
-def case_option(command: Command) -> Command:
-    text = "Make the trials of this case alone. Repeatable."
-    return click.option("--case", "cases", metavar="CASE", multiple=True, help=text)(command)
-
-
-def repeat_option(command: Command) -> Command:
-    text = "How many trials of each case, in place of the config's."
-    return click.option("--repeat", type=click.IntRange(1, 10_000), metavar="N", help=text)(command)
+def choosing_options(command: Command) -> Command:
+    """Which stages of which trials are made, and with which variables: what `run` and `plan` both take."""
+    options = (
+        click.option(
+            "-e", "--env", metavar="KEY=VALUE", multiple=True, help="A variable for every command. Repeatable."
+        ),
+        click.option("--skip", metavar="STAGE", multiple=True, help="Leave a stage out. Repeatable."),
+        click.option("--only-stage", "only", metavar="STAGE", multiple=True, help="Run only this stage. Repeatable."),
+        click.option(
+            "--case", "cases", metavar="CASE", multiple=True, help="Make the trials of this case alone. Repeatable."
+        ),
+        click.option(
+            "--repeat",
+            type=click.IntRange(1, 10_000),
+            metavar="N",
+            help="How many trials of each case, in place of the config's.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 config_argument = click.argument("config", required=False, type=click.Path())

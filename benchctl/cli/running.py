@@ -11,7 +11,7 @@ import click
 from benchctl.choices import Choices, Watching, environment, limit
 from benchctl.cli.console import INCOMPLETE, give_up, kept_stdout, print_json, say, warn
 from benchctl.cli.group import cli
-from benchctl.cli.options import case_option, config_argument, json_option, repeat_option, results_option, set_option
+from benchctl.cli.options import choosing_options, config_argument, json_option, results_option, set_option
 from benchctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,11 +24,7 @@ if TYPE_CHECKING:
 )
 @config_argument
 @set_option
-@click.option("-e", "--env", metavar="KEY=VALUE", multiple=True, help="A variable for every command. Repeatable.")
-@click.option("--skip", metavar="STAGE", multiple=True, help="Leave a stage out. Repeatable.")
-@click.option("--only-stage", "only", metavar="STAGE", multiple=True, help="Run only this stage. Repeatable.")
-@case_option
-@repeat_option
+@choosing_options
 @click.option("--keep-going", is_flag=True, help="Make the other trials after one that failed.")
 @click.option("--tag", "tags", metavar="TAG", multiple=True, help="A tag for the run. Repeatable.")
 @click.option("--note", default="", metavar="TEXT", help="A note for the run.")
@@ -98,11 +94,7 @@ def show_plan(choices: Choices, benchmark: Benchmark, *, as_json: bool) -> None:
 )
 @config_argument
 @set_option
-@click.option("-e", "--env", metavar="KEY=VALUE", multiple=True, help="As for run.")
-@click.option("--skip", metavar="STAGE", multiple=True, help="As for run.")
-@click.option("--only-stage", "only", metavar="STAGE", multiple=True, help="As for run.")
-@case_option
-@repeat_option
+@choosing_options
 @results_option
 @json_option
 def plan(as_json: bool, **given: Any) -> None:

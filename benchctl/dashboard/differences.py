@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchctl.reports.differences import flat
 from benchctl.runs.record import RunRecord
 
-MOST_KEYS = 400
+MOST_KEYS, LONGEST = 400, 500
 
 
 def differing(records: Sequence[RunRecord]) -> list[tuple[str, list[str]]]:
     """Each key that is not the same in all of them, with what each has there."""
-    flat = [dict(_flat("", _about(record))) for record in records]
-    keys = list(dict.fromkeys(key for one in flat for key in one))
-    rows = [(key, [one.get(key, "") for one in flat]) for key in keys]
+    known = [_texts(_about(record)) for record in records]
+    keys = list(dict.fromkeys(key for one in known for key in one))
+    rows = [(key, [one.get(key, "") for one in known]) for key in keys]
     return [row for row in rows if len(set(row[1])) > 1][:MOST_KEYS]
 
 
@@ -25,13 +26,5 @@ def _about(record: RunRecord) -> dict[str, Any]:
     return parts | {"cases": record.cases, "hosts": hosts, "git": record.git, "versions": record.versions}
 
 
-def _flat(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _flat(f"{prefix}.{key}" if prefix else str(key), inner)
-    elif isinstance(value, (list, tuple)):
-        for at, inner in enumerate(value):
-            named = isinstance(inner, Mapping) and inner.get("name")
-            yield from _flat(f"{prefix}.{named or at}", inner)
-    elif value not in (None, ""):
-        yield prefix, str(value)[:500]
+def _texts(about: Mapping[str, Any]) -> dict[str, str]:
+    return {key: str(value)[:LONGEST] for key, value in flat(about).items() if value not in (None, "")}

@@ -39,8 +39,8 @@ def differences(base: RunRecord, candidate: RunRecord) -> tuple[Difference, ...]
         *_of_hosts(base.hosts, candidate.hosts),
         *_differing("versions", base.versions, candidate.versions),
         *_of_git(base.git or {}, candidate.git or {}),
-        *_differing("config", _flat(base.config.get("document")), _flat(candidate.config.get("document"))),
-        *_differing("options", _flat(base.options), _flat(candidate.options)),
+        *_differing("config", flat(base.config.get("document")), flat(candidate.config.get("document"))),
+        *_differing("options", flat(base.options), flat(candidate.options)),
     )
 
 
@@ -133,7 +133,7 @@ def _differing(kind: str, base: Mapping[str, Any], candidate: Mapping[str, Any])
             yield Difference(kind, f"{kind} {key}", before, after)
 
 
-def _flat(value: Any, path: str = "") -> dict[str, Any]:
+def flat(value: Any, path: str = "") -> dict[str, Any]:
     """The leaves of a document by their paths; entries of a list by their name where they have one: `stages.load`."""
     if isinstance(value, Mapping):
         inner = {str(key): item for key, item in value.items()}
@@ -142,7 +142,7 @@ def _flat(value: Any, path: str = "") -> dict[str, Any]:
     else:
         return {path: value} if path else {}
     prefix = f"{path}." if path else ""
-    return {name: leaf for key, item in inner.items() for name, leaf in _flat(item, f"{prefix}{key}").items()}
+    return {name: leaf for key, item in inner.items() for name, leaf in flat(item, f"{prefix}{key}").items()}
 
 
 def _entry(item: Any, index: int) -> str:
