@@ -157,6 +157,7 @@ def test_the_head_of_a_run_counts_its_trials_without_listing_them(local: Bench) 
 
 
 def test_a_trial_keeps_what_was_measured_of_it(local: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchctl import evaluating
     from benchctl.runs.record import MetricRecord
     from benchctl.workflow.evaluation import Evaluation
 
@@ -164,7 +165,7 @@ def test_a_trial_keeps_what_was_measured_of_it(local: Bench, monkeypatch: pytest
         assert Path(run.path).is_dir()
         return {"p99": MetricRecord(value=4.5, unit="ms", better="lower", count=100)}
 
-    monkeypatch.setattr(benchctl, "_evaluation", lambda benchmark, draws: Evaluation(measure=measured))
+    monkeypatch.setattr(evaluating, "evaluation_of", lambda benchmark, draws: Evaluation(measure=measured))
     record = local.run(local.stage("one", "true"), repeat=2)
     expected = {"value": 4.5, "unit": "ms"}
     document = json.loads((record.path / "metadata.json").read_text())
