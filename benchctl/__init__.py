@@ -127,7 +127,7 @@ def run(  # noqa: PLR0913 - one keyword for each thing that one may want to chan
         timeout_s=given.seconds(timeout_s, "timeout_s"),
         keeps_going=keeps_going,
         shows_output=bool(hearing),
-        watches_noise=_watches_noise(),
+        noise=_noise(),
         recorded=recorded,
     )
     store, evaluation = Store(results_directory(benchmark, results)), evaluation_of(benchmark, draws=draws)
@@ -175,20 +175,20 @@ def resume(
         timeout_s=given.seconds(timeout_s, "timeout_s"),
         keeps_going=bool(chosen.get("keep_going")),
         shows_output=bool(hearing),
-        watches_noise=_watches_noise(),
+        noise=_noise(),
     )
     evaluation = evaluation_of(benchmark, draws=not chosen.get("no_plots"))
     return resume_run(plan, directory, options, hearing, evaluation=evaluation, repeats_failed=failed)
 
 
-def _watches_noise() -> bool:
-    """Whether hosts are looked at around each trial: BENCHCTL_NOISE=off leaves that out. Raises UsageError."""
+def _noise() -> str:
+    """When hosts are looked at, by BENCHCTL_NOISE: `on`, `ends` (not while stages run) or `off`. Raises UsageError."""
     import os
 
     said = os.environ.get("BENCHCTL_NOISE", "on")
-    if said not in ("on", "off"):
-        raise UsageError(f"BENCHCTL_NOISE is {said!r}; it can be on (the default) or off")
-    return said == "on"
+    if said not in ("on", "ends", "off"):
+        raise UsageError(f"BENCHCTL_NOISE is {said!r}; it can be on (the default), ends or off")
+    return said
 
 
 def plot(

@@ -1,7 +1,7 @@
 """What else goes on on a host: read from /proc and /sys in one round trip, without root and without an agent.
 
-Counters are read at both ends of a trial: their differences are of the whole trial, and nothing runs meanwhile. What a
-host does not have (no /sys in a container, another system) is left out.
+Most are counters: their differences tell about all that went on between two looks. What a host does not have (no /sys
+in a container, another system) is left out.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from benchctl.hosts.processes import Crowd, Process, process_of
 
 _CPU = "/sys/devices/system/cpu"
 _SMALL = (
@@ -27,37 +29,52 @@ _SMALL = (
     f"{_CPU}/cpu[0-9]*/thermal_throttle/core_throttle_count",
     f"{_CPU}/cpu[0-9]*/thermal_throttle/package_throttle_count",
 )
-# Two processes in all. scaling_cur_freq is not read: it may wake every idle core.
-QUESTION = f"""\
-grep -sH '' {" ".join(_SMALL)}
-grep -sHE '^(cpu |procs_running |pswpin |pswpout |oom_kill )' /proc/stat /proc/vmstat
-true
-"""
+# One process in all, for its start costs most. Of /proc/stat and /proc/vmstat only these lines match; of the others all
+# that are read. scaling_cur_freq is not there: asking for it may wake every idle core.
+_LINES = "^(cpu |procs_running |pswpin |pswpout |oom_kill |some |full |throttled_usec |[0-9]|[][a-z_ ]+$)"
+_FILES = f"{' '.join(_SMALL)} /proc/stat /proc/vmstat"
+QUESTION = f"grep -sHE '{_LINES}' {_FILES}; true"
+# The same with a line for each process, and who started the shell that answers.
+QUESTION_FOR_PROCESSES = f"echo /proc/asker:$PPID; grep -sHE '{_LINES}' {_FILES} /proc/[0-9]*/stat; true"
 _TICKS = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")  # guest time is in user already
+_NUMBER = re.compile(r"(policy|cpu)[0-9]+/")
+_PROCESS = re.compile(r"/proc/[0-9]+/stat$")
 _US = 1_000_000
-_HZ = 100  # ticks a second in /proc on every Linux that one meets
+HZ = 100  # ticks a second in /proc on every Linux that one meets
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One look at a host. counters: what only grows, by name; now: what is at this moment; settings: what stays."""
+    """One look at a host. counters: what only grows, by name; now: what is at this moment; settings: what stays;
+    crowd: its processes, where they were asked for.
+    """
 
     counters: Mapping[str, float]
     now: Mapping[str, float]
     settings: Mapping[str, Any]
+    crowd: Crowd | None = None
 
 
 def reading(text: str) -> Reading:
     """What a host answered to QUESTION; lines that make no sense are passed over."""
     counters, now = dict[str, float](), dict[str, float]()
     found: dict[str, list[str]] = {}
+    processes = list[Process]()
     for path, line in _lines(text):
         try:
-            _take(path, line, counters, now)
+            if _PROCESS.match(path):
+                processes.append(process_of(line))
+            else:
+                _take(path, line, counters, now)
+                found.setdefault(_NUMBER.sub(r"\1/", path), []).append(line)
         except (ValueError, IndexError):
             continue
-        found.setdefault(re.sub(r"(policy|cpu)[0-9]+/", r"\1/", path), []).append(line)
-    return Reading(counters | _throttles(found), now, _settings(found))
+    return Reading(counters | _throttles(found), now, _settings(found), _crowd(processes, found))
+
+
+def _crowd(processes: list[Process], found: Mapping[str, list[str]]) -> Crowd | None:
+    asker = _whole(found.get("/proc/asker", []))
+    return Crowd({process.pid: process for process in processes}, asker[0]) if asker and processes else None
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:
@@ -122,14 +139,24 @@ def between(before: Reading, after: Reading) -> dict[str, Any]:
 
     Counters that went back, as after a reboot, are left out.
     """
-    grown = {
+    grown = _grown(before, after)
+    ticks = {name: grown.pop(f"ticks_{name}", None) for name in _TICKS}
+    rounded = {name: round(value, 6) for name, value in grown.items()}
+    return {"before": dict(before.now), **_shares(ticks), **rounded, "settings": dict(after.settings)}
+
+
+def cpu_ticks(before: Reading, after: Reading) -> float:
+    """All CPU time between two looks, idle or not."""
+    grown = _grown(before, after)
+    return sum(grown.get(f"ticks_{name}", 0) for name in _TICKS)
+
+
+def _grown(before: Reading, after: Reading) -> dict[str, float]:
+    return {
         name: after.counters[name] - value
         for name, value in before.counters.items()
         if after.counters.get(name, -1) >= value
     }
-    ticks = {name: grown.pop(f"ticks_{name}", None) for name in _TICKS}
-    rounded = {name: round(value, 6) for name, value in grown.items()}
-    return {"before": dict(before.now), **_shares(ticks), **rounded, "settings": dict(after.settings)}
 
 
 def _shares(ticks: Mapping[str, float | None]) -> dict[str, float]:
@@ -140,4 +167,4 @@ def _shares(ticks: Mapping[str, float | None]) -> dict[str, float]:
     idle = known["idle"] + known["iowait"]
     shares = {"cpu_busy_share": total - idle - known["steal"], "cpu_iowait_share": known["iowait"]}
     shares["cpu_steal_share"] = known["steal"]
-    return {name: round(part / total, 6) for name, part in shares.items()} | {"cpu_steal_s": known["steal"] / _HZ}
+    return {name: round(part / total, 6) for name, part in shares.items()} | {"cpu_steal_s": known["steal"] / HZ}

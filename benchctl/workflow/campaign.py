@@ -54,7 +54,16 @@ class Campaign:
         self._repeating = Repeating(plan, book, decide=evaluation.decide, announce=announce, spent_s=spent_s)
         self._seen = seen_in(book.record.trials)  # what the trials so far brought home
         self._named: dict[str, set[int]] = {}
-        self._noise = Noise(plan.hosts, stopping, announce) if options.watches_noise else None
+        self._noise = self._new_noise() if options.noise != "off" else None
+
+    def _new_noise(self) -> Noise:
+        return Noise(
+            self._plan.hosts,
+            self._stopping,
+            self._announce,
+            run_uid=self._book.record.uid,
+            samples=self._options.noise == "on",
+        )
 
     def run(self, todo: Sequence[PlannedTrial]) -> None:
         """Make these trials; a failure ends the run unless it keeps going."""

@@ -17,5 +17,5 @@ class RunOptions:
     timeout_s: float | None = None  # for the whole run
     keeps_going: bool = False  # past a trial that failed
     shows_output: bool = False  # whether listeners want the stages' output lines
-    watches_noise: bool = True  # whether hosts are looked at around each trial
+    noise: str = "on"  # when hosts are looked at: on, ends (before and after each trial only) or off
     recorded: Mapping[str, Any] = field(default_factory=dict)  # the options as given, for the record

@@ -23,7 +23,11 @@ def run_trial(
     began = time.monotonic()
     passage = Passage(around, collector, outer)
     watch = around.noise.watch(_hosts_of(around), is_busy=outer is not None) if around.noise else None
-    passage.begin()
+    try:
+        passage.begin()
+    finally:
+        if watch:
+            watch.stop()
     is_whole = passage.outcome.error is None and not around.stopping.is_asked
     noticed = watch.end(begun.name) if watch and is_whole else {}
     passage.finish()
