@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from test_cli_console import benchctl_in
-from workflow_bed import Bench
+from workflow_bed import Bench, wait_until_gone
 
 import benchctl
 from benchctl.errors import UsageError
+from benchctl.hosts import course
 from benchctl.hosts.commands.shell import Answer, ShellBroken
 from benchctl.hosts.host import Host
-from benchctl.hosts.noise import QUESTION
+from benchctl.hosts.noise import QUESTION, QUESTION_FOR_PROCESSES
 from benchctl.reports.run_page import run_json, run_text
 from benchctl.runs.loading import load
+from benchctl.workflow import sampling
 
+# Names for copies of a shell, by which the kernel tells them apart.
+SPIN = "while :; do :; done"
 QUIET = "/proc/loadavg:0.00 0 0 1/1 1\n/proc/stat:cpu  0 0 0 {idle} 0 0 0 {steal}\n"
 
 
@@ -99,7 +110,84 @@ def test_it_can_be_turned_off(local: Bench, monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setenv("BENCHCTL_NOISE", "off")
     assert local.run(local.stage("load", "true")).trials[0].noise == {}
     monkeypatch.setenv("BENCHCTL_NOISE", "0")
-    said = "BENCHCTL_NOISE is '0'; it can be on (the default) or off"
-    with pytest.raises(UsageError, match=r"BENCHCTL_NOISE is '0'; it can be on \(the default\) or off"):
+    said = "BENCHCTL_NOISE is '0'; it can be on (the default), ends or off"
+    with pytest.raises(UsageError, match=r"BENCHCTL_NOISE is '0'; it can be on \(the default\), ends or off"):
         benchctl.run(benchctl.load(local.write(local.stage("load", "true"))), results=local.results)
     assert benchctl_in(tmp_path, "run").err == f"{said}\n"
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look so often that a trial of some seconds has several looks."""
+    monkeypatch.setattr(sampling, "FIRST_S", 0.2)
+    monkeypatch.setattr(sampling, "EVERY_S", 1.0)
+    monkeypatch.setattr(course, "SHORTEST_S", 0.5)
+
+
+@contextmanager
+def spinning(shell: Path) -> Iterator[None]:
+    """Somebody else's busy loop: no child of this process, in a session of its own; it ends by itself in any case."""
+    command = f"timeout 60 {shell} -c '{SPIN}' >/dev/null & echo $!"
+    begun = subprocess.run(["setsid", "sh", "-c", command], stdout=subprocess.PIPE, text=True, timeout=30, check=True)
+    try:
+        yield
+    finally:
+        os.kill(int(begun.stdout), signal.SIGTERM)  # which `timeout` hands on
+        wait_until_gone([int(begun.stdout)])
+
+
+def shell_called(name: str, folder: Path) -> Path:
+    path = folder / name
+    shutil.copy(os.path.realpath("/bin/sh"), path)
+    return path
+
+
+@pytest.mark.usefixtures("often")
+def test_load_of_others_disturbs_a_trial_and_the_benchmarks_own_does_not(bench: Bench) -> None:
+    own, other = shell_called("own", bench.directory), shell_called("someone", bench.directory)
+    rounds = f"{own} -c 'i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done'"
+    daemon = f"setsid {own} -c 'timeout 4 {own} -c \"{SPIN}\" & exit' </dev/null >/dev/null 2>&1"
+    stages = [bench.stage("load", f"{daemon}; {rounds}; sleep 1.5; {rounds}; sleep 1.5; {rounds}; sleep 0.5")]
+    quiet = bench.run(*stages).trials[0]
+    with spinning(other):
+        disturbed = bench.run(*stages).trials[0]
+    during = disturbed.noise[bench.alias]["during"]
+    assert during["others"]["someone"] > 0.1
+    assert during["worst"]["cpu_others_share"]["commands"]["someone"] > 0
+    assert any("someone " in text for text in disturbed.disturbances)
+    for trial in (quiet, disturbed):
+        found = trial.noise[bench.alias]["during"]
+        assert found["looks"] >= 2
+        assert not {"own", "children of own", "children of sh"} & found["others"].keys()
+    assert not any("someone" in text for text in quiet.disturbances)
+
+
+def test_a_short_trial_and_one_watched_at_its_ends_have_no_looks_in_between(
+    local: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "during" not in local.run(local.stage("load", "true")).trials[0].noise["local"]
+    monkeypatch.setattr(sampling, "FIRST_S", 0.1)
+    monkeypatch.setattr(sampling, "EVERY_S", 0.1)
+    monkeypatch.setenv("BENCHCTL_NOISE", "ends")
+    assert "during" not in local.run(local.stage("load", "sleep 1")).trials[0].noise["local"]
+
+
+def test_a_host_that_does_not_answer_meanwhile_holds_nothing_up(local: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    released, asked = threading.Event(), list[str]()
+    ask = Host.ask
+
+    def hang(host: Host, script: str, timeout_s: float = 5.0) -> Answer:
+        if script == QUESTION_FOR_PROCESSES:
+            asked.append(host.alias)
+            released.wait(30)
+            raise ShellBroken("no answer in time")
+        return ask(host, script, timeout_s)
+
+    monkeypatch.setattr(Host, "ask", hang)
+    monkeypatch.setattr(sampling, "FIRST_S", 0.1)
+    monkeypatch.setattr(sampling, "EVERY_S", 0.1)
+    record = local.run(local.stage("load", "sleep 1"))
+    assert (record.status, asked) == ("succeeded", ["local"])
+    assert not any("not watched" in text for text in local.warnings())
+    assert "during" not in record.trials[0].noise["local"]
+    released.set()

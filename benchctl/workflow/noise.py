@@ -145,21 +145,26 @@ class Watch:
 
     def _sample(self, alias: str) -> None:
         """A look at one host while stages run, in a thread of its own."""
-        reading, at_s = self._ask(alias), time.monotonic() - self._began
+        reading, at_s = self._noise.ask(alias, QUESTION_FOR_PROCESSES), time.monotonic() - self._began
+        if self._is_over:  # nobody may be there to be asked further
+            return
+        self._claim(alias, reading)
         with self._adding:
             if not self._is_over:
                 self._courses[alias].sample(reading, at_s)
 
     def _ask_last(self, alias: str) -> Reading:
         """Processes are asked for where they were before: the last look is of use beside an earlier one only."""
-        return self._ask(alias) if self._courses[alias].is_sampled else self._noise.ask(alias, QUESTION)
-
-    def _ask(self, alias: str) -> Reading:
+        if not self._courses[alias].is_sampled:
+            return self._noise.ask(alias, QUESTION)
         reading = self._noise.ask(alias, QUESTION_FOR_PROCESSES)
+        self._claim(alias, reading)
+        return reading
+
+    def _claim(self, alias: str, reading: Reading) -> None:
         suspects = self._courses[alias].suspects(reading)
         if suspects and reading.crowd:
             self._noise.claim(alias, suspects, reading.crowd)
-        return reading
 
     def _disturbances(self, alias: str, found: Mapping[str, Any], duration_s: float) -> list[str]:
         load = noise.load_before(found, self._noise.cores(alias)) if self._looks_for_load else None
