@@ -213,10 +213,19 @@ def _about(part: Part) -> Iterator[str]:
     if lost:
         told = ", ".join(f"{many} {status}" for status, many in lost.items())
         yield f"{name}: of {count(len(own), 'trial')}, {told} and left out"
+    yield from _disturbed(name, part)
     flagged = [trial for trial in part.trials if trial.flags]
     if flagged:
         told = f"{count(len(flagged), 'trial')} of {len(part.trials)}"
         yield f"{name}: {told} with a flag, such as: {flagged[0].flags[0]}"
+
+
+def _disturbed(name: str, part: Part) -> Iterator[str]:
+    """Which of its trials something else used the machine during."""
+    trials = [trial for trial in part.trials if trial.disturbances]
+    if trials:
+        told = f"{len(trials)} of {count(len(part.trials), 'trial')} {'was' if len(trials) == 1 else 'were'} disturbed"
+        yield f"{name}: {told}, such as {trials[0].name or 'the only one'} ({trials[0].disturbances[0]})"
 
 
 def _differing(pairs: Sequence[tuple[Part, Part]]) -> tuple[Difference, ...]:

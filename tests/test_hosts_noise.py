@@ -8,6 +8,7 @@ import pytest
 
 from benchctl.hosts.noise import QUESTION, between, reading
 from benchctl.runs.noise import disturbances, load_before, remarks, told_of_run
+from benchctl.runs.record import TrialRecord
 
 CPU = "/sys/devices/system/cpu"
 BEFORE = f"""\
@@ -123,12 +124,17 @@ def test_counters_that_went_back_and_lines_without_sense_are_left_out() -> None:
 
 
 def test_a_run_names_the_first_of_its_disturbed_trials() -> None:
-    assert told_of_run({}, 3) is None
-    assert told_of_run({"": ["db: a"]}, 1) == "the trial was disturbed: db: a"
-    assert told_of_run({"wal-01": ["db: a", "db: b"]}, 3) == "1 of 3 trials was disturbed: wal-01 (db: a; db: b)"
-    many = {f"{number:02d}": ["x"] for number in range(7)}
+    def trial(directory: str, *disturbances: str) -> TrialRecord:
+        return TrialRecord(directory=directory, disturbances=disturbances)
+
+    quiet = [trial("trials/q01"), trial("trials/q02")]
+    assert told_of_run(quiet) is None
+    assert told_of_run([trial(".", "db: a")]) == "the trial was disturbed: db: a"
+    told = "1 of 3 trials was disturbed: wal-01 (db: a; db: b)"
+    assert told_of_run([*quiet, trial("trials/wal-01", "db: a", "db: b")]) == told
+    many = [trial(f"trials/{number:02d}", "x") for number in range(7)]
     told = "7 of 9 trials were disturbed: 00 (x), 01 (x), 02 (x), 03 (x), 04 (x) and 2 more"
-    assert told_of_run(many, 9) == told
+    assert told_of_run([*many, *quiet]) == told
 
 
 def test_this_machine_answers_in_one_question() -> None:

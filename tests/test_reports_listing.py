@@ -104,6 +104,7 @@ def test_list_for_programs_has_a_schema_and_the_same_runs(tmp_path: Path) -> Non
         "duration_s": 0.4,
         "trials": 2,
         "trials_succeeded": 1,
+        "trials_disturbed": 0,
         "trials_planned": None,
         "cases": [],
         "tags": [],

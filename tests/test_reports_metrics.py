@@ -103,6 +103,7 @@ def test_json_has_numbers_as_they_are_and_null_where_there_are_none() -> None:
         "better": "lower",
         "declared": True,
         "count": 2,
+        "disturbed": 0,
         "mean": 5.0,
         "median": 5.0,
         "min": 4.0,

@@ -45,14 +45,18 @@ def compare(subjects: Sequence[Subject], *, base: str, candidate: str, is_paired
 
 def _numbers(subject: Subject, sides: Sides) -> Row:
     """What each side says by itself; all that there is with one trial a side."""
+    base, candidate = (
+        replace(estimate(side, sides.step, on_logs=sides.on_logs), disturbed=disturbed)
+        for side, disturbed in zip((sides.base, sides.candidate), sides.disturbed, strict=True)
+    )
     row = Row(
         subject.metric,
         subject.case,
         subject.unit,
         subject.better,
         subject.margin,
-        estimate(sides.base, sides.step, on_logs=sides.on_logs),
-        estimate(sides.candidate, sides.step, on_logs=sides.on_logs),
+        base,
+        candidate,
         warnings=sides.warnings,
     )
     return replace(row, sentence=wording.too_few(row))

@@ -20,11 +20,15 @@ from benchctl.config.model import Column
 from benchctl.runs.record import RunRecord
 
 NS_PER_US = 1000
+DISTURBED = "disturbed"  # whether something else used the machine during the trial; nothing where nobody looked
 
 
 @dataclass(frozen=True)
 class Field:
-    """A column of an export: `name` there, `column` in the file; type timestamp | integer | float | string."""
+    """A column of an export: `name` there, `column` in the file.
+
+    type: timestamp | integer | float | string | boolean.
+    """
 
     name: str
     column: str
@@ -56,6 +60,8 @@ class Part:
 
     def _columns(self, values: dict[str, Any], zero: Zero) -> dict[str, Any]:
         found: dict[str, Any] = {}
+        if self._table.tells_disturbed:
+            found[DISTURBED] = np.full(len(next(iter(values.values()))), self.source.trial.is_disturbed, dtype=object)
         time = self._table.time
         if time:
             found["elapsed_s"] = zero.elapsed_s(values[time])
@@ -90,7 +96,9 @@ class ExportTable:
         stamps = [column.name for column in columns if column.type == "timestamp"]
         self.time = stamps[0] if stamps else None
         self.declared = [self._field(column) for column in columns]
-        self.fields = [Field("elapsed_s", "", "float", "s")] * bool(stamps) + self.declared
+        self.tells_disturbed = any(source.trial.is_disturbed is not None for source in found)
+        ours = [Field(DISTURBED, "", "boolean", None)] * self.tells_disturbed
+        self.fields = [*ours, *[Field("elapsed_s", "", "float", "s")] * bool(stamps), *self.declared]
         self.parts = [Part(self, source, called[source.run.uid]) for source in found]
         self.undeclared = any(source.reading.has_undeclared() for source in found)
 
@@ -117,7 +125,7 @@ class ExportTable:
         return [column for column in found[0].schema.columns if column.name in shared]
 
     def _field(self, column: Column) -> Field:
-        name = f"file.{column.name}" if column.name in OURS else column.name
+        name = f"file.{column.name}" if column.name in (*OURS, DISTURBED) else column.name
         kind = "float" if column.name in self.shared.mixed else column.type
         return Field(name, column.name, kind, self.shared.units.get(column.name))
 

@@ -24,12 +24,16 @@ class Interval:
 
 @dataclass(frozen=True)
 class Estimate:
-    """The mean of `n` trials, geometric or plain; value is None without any, low and high with fewer than two."""
+    """The mean of `n` trials, geometric or plain; value is None without any, low and high with fewer than two.
+
+    disturbed: during how many of them something else used the machine.
+    """
 
     value: float | None
     low: float | None
     high: float | None
     n: int
+    disturbed: int = 0
 
 
 @dataclass(frozen=True)
@@ -48,11 +52,13 @@ class Test:
 class Sample:
     """A metric of one side: a value per trial in the order they were run, None where a trial has none.
 
-    rounds: of each trial the pass through all cases that it was part of; None where that has no meaning.
+    rounds: of each trial the pass through all cases that it was part of; None where that has no meaning. disturbed:
+    whether something else used the machine during it; none where nobody says so.
     """
 
     values: Sequence[float | None]
     rounds: Sequence[int] | None = None
+    disturbed: Sequence[bool] = ()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,14 +17,19 @@ from benchctl.analysis.findings import Sample, Subject
 
 LARGEST = 1e150  # the square of what is larger is no number any more
 
-Trial = tuple[int | None, float]  # its round and its value
+
+class Trial(NamedTuple):
+    round: int | None
+    value: float
+    is_disturbed: bool
 
 
 @dataclass(frozen=True)
 class Sides:
     """Both sides' numbers; paired, they are in the order of the same rounds.
 
-    step: how finely values are told. warnings: what was left out.
+    step: how finely values are told. warnings: what was left out. disturbed: during how many trials of base and
+    candidate something else used the machine.
     """
 
     base: Values
@@ -31,6 +37,7 @@ class Sides:
     is_paired: bool
     step: float
     warnings: tuple[str, ...]
+    disturbed: tuple[int, int] = (0, 0)
 
     @cached_property
     def on_logs(self) -> bool:
@@ -65,14 +72,17 @@ def sides_of(subject: Subject, *, is_paired: bool) -> Sides:
         warnings += [wording.NO_COMMON_ROUNDS]
     elif rounds:
         warnings += _without_partner(trials, rounds)
-        trials = [[(number, dict(side)[number]) for number in rounds] for side in trials]
+        by_round = [{trial.round: trial for trial in side} for side in trials]
+        trials = [[side[number] for number in rounds] for side in by_round]
         return _made(trials, warnings, is_paired=True)
     return _made(trials, warnings, is_paired=False)
 
 
 def _made(trials: Sequence[Sequence[Trial]], warnings: Sequence[str], *, is_paired: bool) -> Sides:
-    base, candidate = (np.array([value for _, value in side], dtype=np.float64) for side in trials)
-    return Sides(base, candidate, is_paired, resolution(np.concatenate([base, candidate])), tuple(warnings))
+    base, candidate = (np.array([trial.value for trial in side], dtype=np.float64) for side in trials)
+    step = resolution(np.concatenate([base, candidate]))
+    of_base, of_candidate = (sum(trial.is_disturbed for trial in side) for side in trials)
+    return Sides(base, candidate, is_paired, step, tuple(warnings), (of_base, of_candidate))
 
 
 def _trials(sample: Sample, what: str) -> list[Trial]:
@@ -80,18 +90,23 @@ def _trials(sample: Sample, what: str) -> list[Trial]:
     rounds = sample.rounds if sample.rounds is not None else [None] * len(sample.values)
     if len(rounds) != len(sample.values):
         raise ValueError(f"{what}: {len(sample.values)} values, but {len(rounds)} rounds")
-    found = [(number, float(value)) for number, value in zip(rounds, sample.values, strict=True) if value is not None]
-    for number, value in enumerate((value for _, value in found), start=1):
+    disturbed = sample.disturbed or [False] * len(sample.values)
+    found = [
+        Trial(number, float(value), is_disturbed)
+        for number, value, is_disturbed in zip(rounds, sample.values, disturbed, strict=True)
+        if value is not None
+    ]
+    for number, value in enumerate((trial.value for trial in found), start=1):
         if not (math.isfinite(value) and abs(value) < LARGEST):
             raise ValueError(f"{what}: value {number} is {value}, which can't be compared")
-    named = [number for number, _ in found if number is not None]
+    named = [trial.round for trial in found if trial.round is not None]
     if len(set(named)) < len(named):
         raise ValueError(f"{what}: round {statistics.mode(named)} comes twice")
     return found
 
 
 def _common_rounds(trials: Sequence[Sequence[Trial]]) -> list[int]:
-    base, candidate = ({number for number, _ in side if number is not None} for side in trials)
+    base, candidate = ({trial.round for trial in side if trial.round is not None} for side in trials)
     return sorted(base & candidate)
 
 

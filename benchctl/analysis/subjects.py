@@ -50,6 +50,11 @@ class Part:
     def _session(self, trial: TrialRecord) -> int:
         return sum(moment <= _began(trial) for moment in resumed_at(self.run))
 
+    @property
+    def disturbed(self) -> list[bool]:
+        """Of each trial whether something else used the machine meanwhile."""
+        return [bool(trial.disturbances) for trial in self.trials]
+
     def of_metric(self, name: str) -> list[MetricRecord]:
         return [trial.metrics.get(name) or MetricRecord() for trial in self.trials]
 
@@ -112,7 +117,9 @@ def subject_of(name: str, base: Part, candidate: Part, asked: Asked) -> tuple[Su
         values[1] = _converted(values[1], name, (base, candidate), units)
         notes.append(f"the candidate has it in {units[1] or 'no unit'}; it was converted to {unit or 'no unit'}")
     better, doubt = _better(sides)
-    ours, theirs = (Sample(found, part.rounds) for found, part in zip(values, (base, candidate), strict=True))
+    ours, theirs = (
+        Sample(found, part.rounds, part.disturbed) for found, part in zip(values, (base, candidate), strict=True)
+    )
     declared = name in asked.metrics or any(one.declared and one.value is not None for side in sides for one in side)
     margin = _margin(name, candidate, asked)
     found = Subject(name, ours, theirs, unit=unit, better=better, margin=margin, is_declared=declared)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-from benchctl.reports.listing import counted
+from benchctl.reports.listing import counted, disturbed_in
 from benchctl.reports.metrics import together
 from benchctl.reports.text import clean
 from benchctl.runs.files import time_text
@@ -31,7 +31,8 @@ class Value:
 
 @dataclass(frozen=True)
 class Row:
-    """started: UTC, as text. trials: how many succeeded, were made and planned. params: by name all their values."""
+    """started: UTC, as text. trials: how many succeeded, were made and planned; disturbed: how many of
+    them something else used the machine during. params: by name all their values."""
 
     id: str
     stamp: Stamp = (0, 0)
@@ -46,6 +47,7 @@ class Row:
     error: str = ""
     cases: int = 0
     trials: tuple[int, int, int] = (0, 0, 0)
+    disturbed: int = 0
     hosts: tuple[str, ...] = ()
     params: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     metrics: tuple[Value, ...] = ()
@@ -99,6 +101,7 @@ def row_of(record: RunRecord, stamp: Stamp) -> Row:
         error=_text(record.error.message.split("\n")[0].replace(f"{record.path}/", "")) if record.error else "",
         cases=len(record.cases),
         trials=(good, made, _whole(record.planned.get("trials"))),
+        disturbed=disturbed_in(record),
         hosts=tuple(map(_text, list(record.hosts)[:MOST_VALUES])),
         params=_params(record.cases),
         metrics=_metrics(record),

@@ -13,7 +13,8 @@ from benchctl.runs.files import json_text
 from benchctl.runs.record import RunRecord
 
 OF_METRIC = ("value", "unit", "better", "count", "declared", "reason", "remark")
-COLUMNS = ("run", "uid", "benchmark", "case", "trial", "metric", *OF_METRIC)
+OF_TRIAL = ("disturbed", "disturbances")
+COLUMNS = ("run", "uid", "benchmark", "case", "trial", "metric", *OF_METRIC, *OF_TRIAL)
 
 
 def write_metrics(records: Sequence[RunRecord], folder: Path, *, force: bool) -> list[Path]:
@@ -28,12 +29,12 @@ def write_metrics(records: Sequence[RunRecord], folder: Path, *, force: bool) ->
 
 
 def metrics_files(records: Sequence[RunRecord]) -> dict[str, bytes]:
-    """Both by name. A value is in `unit`; without one, `reason` says why."""
+    """Both by name. A value is in `unit`; without one, `reason` says why. disturbed: nothing where nobody looked."""
     lines = list(_lines(records))
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(lines)
+    writer.writerows({**line, "disturbances": "; ".join(line["disturbances"])} for line in lines)
     document = {"schema": "benchctl/metrics@1", "metrics": lines}
     return {"metrics.csv": text.getvalue().encode(), "metrics.json": (json_text(document, indent=2) + "\n").encode()}
 
@@ -44,4 +45,5 @@ def _lines(records: Sequence[RunRecord]) -> Iterator[dict[str, Any]]:
         for trial in record.counting:
             for name, metric in trial.metrics.items():
                 told = {key: getattr(metric, key) for key in OF_METRIC}
+                told |= {"disturbed": trial.is_disturbed, "disturbances": list(trial.disturbances)}
                 yield {**run, "case": trial.case, "trial": trial.trial, "metric": name, **told}

@@ -53,6 +53,7 @@ def _schema(table: ExportTable) -> Any:
         "integer": pa.int64(),
         "float": pa.float64(),
         "string": pa.string(),
+        "boolean": pa.bool_(),
     }
     return pa.schema(
         [

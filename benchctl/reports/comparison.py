@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchctl.analysis.wording import number, p_value, signed
 from benchctl.reports.differences import MOST_SHOWN, differences_text, not_shown, shown
+from benchctl.reports.disturbed import WORD
 from benchctl.reports.text import clean, fitted, table
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 BEFORE, AFTER = (
     ("metric", "unit", "case"),
-    ("n", "test", "p (Holm)", "effect", "verdict"),
+    ("n", WORD, "test", "p (Holm)", "effect", "verdict"),
 )  # of the sides' own names
 FIRST_TO_GO = ("effect", "test", "unit", "n", "p (Holm)", "ratio", "difference", "ratio or difference")
 NO_VERDICT = "no verdict"
@@ -185,11 +186,18 @@ def _cells(row: Row) -> list[str]:
         _estimate(row.candidate),
         _shift(row),
         str(row.base.n) if row.base.n == row.candidate.n else f"{row.base.n}, {row.candidate.n}",
+        _disturbed(row),
         row.test.name if row.test else "",
         p_value(row.p_adjusted),
         "" if row.effect is None else f"{row.effect:.2f}",
         row.verdict or NO_VERDICT,
     ]
+
+
+def _disturbed(row: Row) -> str:
+    """`1 of 5, 0 of 5`: of the base's trials and of the candidate's; nothing where none was."""
+    sides = (row.base, row.candidate)
+    return ", ".join(f"{side.disturbed} of {side.n}" for side in sides) if any(s.disturbed for s in sides) else ""
 
 
 def _estimate(found: Estimate) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from benchctl.reports.disturbed import TOLD, WORD, disturbed
 from benchctl.reports.metrics import NONE, number
 from benchctl.reports.text import clean, cut, duration, moment, table
 from benchctl.runs.files import time_text
@@ -15,7 +16,7 @@ from benchctl.runs.store import Store
 
 NAME = 2  # which column
 SHORTEST_NAME = 20
-HEAD = ("RUN", "STATUS", "NAME", "STARTED", "TOOK", "TRIALS", "TAGS")
+HEAD = ("RUN", "STATUS", "NAME", "STARTED", "TOOK", "TRIALS", WORD.upper(), "TAGS")
 NO_RUNS = "No runs yet. `benchctl run CONFIG` makes one, `benchctl init` a first config."
 
 
@@ -38,7 +39,7 @@ def list_table(rows: Sequence[RunRecord], now: datetime, width: int | None = Non
     told = [
         _with_end(line, _reason(row) or _measured(row), column, width) for line, row in zip(lines, rows, strict=True)
     ]
-    return "\n".join([cut(head, width), *told])
+    return "\n".join([cut(head, width), *told, *_explained(rows, width)])
 
 
 def list_json(rows: Sequence[RunRecord]) -> dict[str, Any]:
@@ -54,13 +55,20 @@ def _cells(row: RunRecord, now: datetime) -> tuple[str, ...]:
         moment(row.started, now.tzinfo),
         duration(_took(row, now)),
         _trials(row),
+        str(disturbed_in(row) or ""),
         clean(" ".join(row.tags)),
     )
 
 
+def _explained(rows: Sequence[RunRecord], width: int | None) -> list[str]:
+    """What the one word means, where it stands in the table."""
+    return [cut(TOLD, width)] if any(map(disturbed_in, rows)) else []
+
+
 def _with_short_names(rows: Sequence[tuple[str, ...]], width: int) -> list[tuple[str, ...]]:
     """The rows with names so short that all else fits beside them, but not shorter than SHORTEST_NAME."""
-    widths = [max(map(len, column)) + 2 for column in zip(HEAD, *rows, strict=True)]
+    columns = [column for column in zip(HEAD, *rows, strict=True) if any(column[1:])]
+    widths = [max(map(len, column)) + 2 for column in columns]
     room = max(width - sum(widths) + widths[NAME], SHORTEST_NAME)
     return [(*row[:NAME], cut(row[NAME], room), *row[NAME + 1 :]) for row in rows]
 
@@ -111,6 +119,11 @@ def counted(row: RunRecord) -> tuple[int, int]:
     return counts.get("succeeded", 0), sum(counts.values())
 
 
+def disturbed_in(row: RunRecord) -> int:
+    """During how many of its measured trials something else used the machine."""
+    return disturbed(trial for trial in row.trials if not trial.warmup)
+
+
 def _planned_warmups(row: RunRecord) -> int:
     return int(row.planned.get("warmup") or 0) * max(1, len(row.cases))
 
@@ -126,6 +139,7 @@ def _row_json(row: RunRecord) -> dict[str, Any]:
         "duration_s": row.duration_s,
         "trials": counted(row)[1],
         "trials_succeeded": counted(row)[0],
+        "trials_disturbed": disturbed_in(row),
         "trials_planned": row.planned.get("trials"),
         "cases": list(row.cases),
         "tags": list(row.tags),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchctl.analysis.student import Estimate, estimate
+from benchctl.reports.disturbed import WORD, disturbed
 from benchctl.reports.text import clean, count, table
 from benchctl.runs.record import MetricRecord, TrialRecord
 
@@ -46,13 +47,16 @@ def _mark(metric: MetricRecord) -> str:
 
 @dataclass(frozen=True)
 class Together:
-    """A metric over the trials of a case that count. missing: how many of them have no value, why: of the first."""
+    """A metric over the trials of a case that count. missing: how many of them have no value, why: of the first;
+    disturbed: during how many of those that have one something else used the machine.
+    """
 
     case: str | None
     name: str
     metric: MetricRecord  # of the last trial that has it
     estimate: Estimate | None
     missing: int = 0
+    disturbed: int = 0
     why: str = ""
     remark: str = ""
 
@@ -67,7 +71,8 @@ def together(trials: Sequence[TrialRecord]) -> list[Together]:
 def _of_case(case: str | None, trials: Sequence[TrialRecord]) -> Iterator[Together]:
     names = dict.fromkeys(name for trial in trials for name in trial.metrics)
     for name in names:
-        records = [trial.metrics[name] for trial in trials if name in trial.metrics]
+        having = [trial for trial in trials if name in trial.metrics]
+        records = [trial.metrics[name] for trial in having]
         values = [record.value for record in records if record.value is not None]
         yield Together(
             case,
@@ -75,6 +80,7 @@ def _of_case(case: str | None, trials: Sequence[TrialRecord]) -> Iterator[Togeth
             records[-1],
             estimate(values) if values else None,
             missing=len(trials) - len(values),
+            disturbed=disturbed(trial for trial in having if trial.metrics[name].value is not None),
             why=next((record.reason for record in records if record.value is None and record.reason), ""),
             remark=next((record.remark for record in records if record.remark), ""),
         )
@@ -84,7 +90,7 @@ def of_trials(trials: Sequence[TrialRecord]) -> list[str]:
     """A line for each case and metric: what its trials say together; and which trials that leaves out."""
     all_of_them = together(trials)
     rows = [_together_row(one) for one in [one for one in all_of_them if one.metric.declared] or all_of_them]
-    head = ("case", "metric", "unit", "n", "mean", "95 % interval", "median", "min", "max", "")
+    head = ("case", "metric", "unit", "n", WORD, "mean", "95 % interval", "median", "min", "max", "")
     return [*table(head, rows, indent="    "), *_left_out(trials)] if rows else []
 
 
@@ -93,6 +99,8 @@ def _together_row(one: Together) -> tuple[str, ...]:
         clean(one.case or ""),
         clean(one.name),
         clean(one.metric.unit or ""),
+        str(one.estimate.count if one.estimate else 0),
+        str(one.disturbed or ""),
         *_numbers(one.estimate),
         clean(_note(one)),
     )
@@ -100,8 +108,8 @@ def _together_row(one: Together) -> tuple[str, ...]:
 
 def _numbers(known: Estimate | None) -> tuple[str, ...]:
     if known is None:
-        return ("0", NONE, "", "", "", "")
-    return (str(known.count), number(known.mean), _interval(known), *map(number, (known.median, known.min, known.max)))
+        return (NONE, "", "", "", "")
+    return (number(known.mean), _interval(known), *map(number, (known.median, known.min, known.max)))
 
 
 def _interval(known: Estimate) -> str:
@@ -137,6 +145,7 @@ def _json(one: Together) -> dict[str, Any]:
         "better": one.metric.better,
         "declared": one.metric.declared,
         "count": known.count if known else 0,
+        "disturbed": one.disturbed,
         **told,
         "ci95_low": numbers["low"],
         "ci95_high": numbers["high"],

@@ -145,8 +145,10 @@ class Story:
             return None
         status, error = _get(event, "status"), _failure(event.data.get("error"))
         why = f": {clean(error.message.splitlines()[0])}" if error and error.message and self.campaign.is_many else ""
-        text = f"{self.campaign.position()} {status}{_after(event)}{why}"
-        return Sentence(text, _mood(status), is_step=self.campaign.is_many and status == "succeeded")
+        is_disturbed = bool(event.data.get("disturbances"))
+        text = f"{self.campaign.position()} {status}{_after(event)}{', disturbed' if is_disturbed else ''}{why}"
+        is_step = self.campaign.is_many and status == "succeeded" and not is_disturbed
+        return Sentence(text, "odd" if is_disturbed and status == "succeeded" else _mood(status), is_step=is_step)
 
     def _stage_started(self, event: Event) -> Sentence:
         stage, host = key = _key(event)

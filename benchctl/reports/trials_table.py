@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 
+from benchctl.reports.disturbed import WORD, disturbed, told
 from benchctl.reports.failure import selector
 from benchctl.reports.metrics import number
 from benchctl.reports.text import clean, count, duration, table
@@ -19,11 +20,11 @@ def trials_table(record: RunRecord) -> list[str]:
     if len(record.trials) == 1 and record.trials[0].directory == "." and not record.trials[0].earlier:
         return []
     if len(record.trials) <= TRIALS_SHOWN:
-        return [*_each(record.trials), *_planned(record)]
+        return [*_each(record.trials), *told(record.trials), *_planned(record)]
     odd = [trial for trial in record.trials if trial.status != "succeeded" or trial.earlier or trial.disturbances]
     left_out = [f"    and {len(odd) - ODD_SHOWN} more that are odd"] if len(odd) > ODD_SHOWN else []
     shown = ["", *_each(odd[:ODD_SHOWN]), *left_out] if odd else []
-    return [*_by_case(record.trials), *_planned(record), *shown]
+    return [*_by_case(record.trials), *told(record.trials), *_planned(record), *shown]
 
 
 def metric_text(name: str, metric: MetricRecord) -> str:
@@ -49,9 +50,9 @@ def _each(trials: Sequence[TrialRecord]) -> list[str]:
 
 def _remarks(trial: TrialRecord) -> str:
     before = [f"{one.status} in {one.directory.removeprefix('trials/')}" for one in trial.earlier]
-    told = ["warm-up"] if trial.warmup else []
-    told += [f"disturbed: {'; '.join(trial.disturbances)}"] if trial.disturbances else []
-    return clean(", ".join([*told, *(f"attempt before: {text}" for text in before)]))
+    marks = ["warm-up"] if trial.warmup else []
+    marks += [f"{WORD}: {'; '.join(trial.disturbances)}"] if trial.disturbances else []
+    return clean(", ".join([*marks, *(f"attempt before: {text}" for text in before)]))
 
 
 def _by_case(trials: Iterable[TrialRecord]) -> list[str]:
@@ -59,7 +60,7 @@ def _by_case(trials: Iterable[TrialRecord]) -> list[str]:
     for trial in trials:
         of_case.setdefault(trial.case or "", []).append(trial)
     rows = [_case_row(case, its) for case, its in of_case.items()]
-    head = ("case", "trials", "succeeded", "incomplete", "failed", "interrupted", "warm-ups", "took (median)")
+    head = ("case", "trials", "succeeded", "incomplete", "failed", "interrupted", "warm-ups", WORD, "took (median)")
     return table(head, rows, indent="    ")
 
 
@@ -68,7 +69,7 @@ def _case_row(case: str, trials: Sequence[TrialRecord]) -> tuple[str, ...]:
     statuses = [trial.status for trial in measured]
     lasted = [trial.duration_s for trial in measured if trial.duration_s is not None and trial.counts]
     counted = [statuses.count(status) for status in ("succeeded", "incomplete", "failed", "interrupted")]
-    numbers = [str(many or "") for many in (*counted, len(trials) - len(measured))]
+    numbers = [str(many or "") for many in (*counted, len(trials) - len(measured), disturbed(measured))]
     return clean(case), str(len(measured)), *numbers, duration(statistics.median(lasted) if lasted else None)
 
 

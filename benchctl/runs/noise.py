@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from benchctl.runs.record import TrialRecord
+
 STEAL_SHARE = 0.01  # of all CPU time: a third of the 3 % by which two sides may differ and count as equal
 STEAL_S = 0.05  # five ticks of the kernel's clock; less may be a matter of rounding
 QUOTA_SHARE = 0.01  # of the trial's duration
@@ -110,16 +112,17 @@ def remarks(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"the CPU frequency governor is {' and '.join(governors)}, not performance: frequencies follow the load"
 
 
-def told_of_run(disturbed: Mapping[str, Sequence[str]], trials: int) -> str | None:
-    """One sentence for a whole run. disturbed: by name those trials that were, and what by."""
+def told_of_run(trials: Sequence[TrialRecord]) -> str | None:
+    """One sentence for a whole run, of the first trials that were disturbed and what by."""
+    disturbed = {trial.name: trial.disturbances for trial in trials if trial.disturbances}
     if not disturbed:
         return None
     listed = [f"{name} ({'; '.join(texts)})" if name else "; ".join(texts) for name, texts in disturbed.items()]
     more = f" and {len(listed) - TOLD} more" if len(listed) > TOLD else ""
     of = (
         "the trial was"
-        if trials == 1
-        else f"{len(disturbed)} of {trials} trials {'was' if len(disturbed) == 1 else 'were'}"
+        if len(trials) == 1
+        else f"{len(disturbed)} of {len(trials)} trials {'was' if len(disturbed) == 1 else 'were'}"
     )
     return f"{of} disturbed: {', '.join(listed[:TOLD])}{more}"
 

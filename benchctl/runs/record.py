@@ -310,6 +310,11 @@ class TrialRecord(Record):
         """Whether its numbers are part of what the run measured."""
         return not self.warmup and self.status in ("succeeded", "incomplete")
 
+    @property
+    def is_disturbed(self) -> bool | None:
+        """Whether something else used the machine meanwhile; None where nobody looked."""
+        return bool(self.disturbances) if self.noise or self.disturbances else None
+
     def to_json(self) -> dict[str, Any]:
         """All of it, as trial.json keeps it."""
         return {"format": FORMAT} | super().to_json()

@@ -13,6 +13,7 @@ from benchctl.names import Circumstances
 from benchctl.plan import Plan
 from benchctl.redact import Redactor
 from benchctl.runs.files import Folder
+from benchctl.runs.noise import told_of_run
 from benchctl.runs.record import RunRecord, TrialRecord
 from benchctl.runs.store import trial_name
 from benchctl.schedule import PlannedTrial
@@ -68,8 +69,8 @@ class Campaign:
     def run(self, todo: Sequence[PlannedTrial]) -> None:
         """Make these trials; a failure ends the run unless it keeps going."""
         self._run_all(todo)
-        if self._noise:
-            self._noise.tell()
+        if self._noise and (text := told_of_run(self._book.record.trials)):
+            self._announce(events.WARNING, text=text)
 
     def _run_all(self, todo: Sequence[PlannedTrial]) -> None:
         if not self._plan.stages_around:

@@ -47,7 +47,6 @@ class Noise:
         self._silent: set[str] = set()  # asked in vain, and not asked again
         self._known: set[str] = set()  # whose settings were remarked on
         self._trials = 0
-        self._disturbed: dict[str, tuple[str, ...]] = {}
 
     def watch(self, aliases: Iterable[str], *, is_busy: bool) -> Watch:
         """Begin to watch a trial on some hosts. is_busy: something of the benchmark's own goes on there already."""
@@ -103,15 +102,6 @@ class Noise:
     def cores(self, alias: str) -> object:
         return self._hosts[alias].recorded()["facts"].get("cores")
 
-    def note(self, trial: str, disturbances: tuple[str, ...]) -> None:
-        if disturbances:
-            self._disturbed[trial] = disturbances
-
-    def tell(self) -> None:
-        """Say at the end which trials were disturbed."""
-        if text := noise.told_of_run(self._disturbed, self._trials):
-            self._announce(events.WARNING, text=text)
-
 
 class Watch:
     """One trial being watched: `stop` it when its stages are over, and `end` it where it is worth a last look."""
@@ -131,8 +121,8 @@ class Watch:
         with self._adding:
             self._is_over = True
 
-    def end(self, trial: str) -> dict[str, Any]:
-        """The `noise` of the trial's record, by host, and its `disturbances`. trial: its name."""
+    def end(self) -> dict[str, Any]:
+        """The `noise` of the trial's record, by host, and its `disturbances`."""
         duration_s = time.monotonic() - self._began
         after = self._noise.look(self._courses, self._ask_last)
         found = {alias: self._courses[alias].end(reading, duration_s) for alias, reading in after.items()}
@@ -140,7 +130,6 @@ class Watch:
         told = tuple(
             f"{alias}: {text}" for alias, its in found.items() for text in self._disturbances(alias, its, duration_s)
         )
-        self._noise.note(trial, told)
         return {"noise": found, "disturbances": told}
 
     def _sample(self, alias: str) -> None:

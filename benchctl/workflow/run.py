@@ -17,6 +17,7 @@ from benchctl.runs import facts
 from benchctl.runs.files import NotWritten, removed, time_text
 from benchctl.runs.loading import glance, load
 from benchctl.runs.means import means
+from benchctl.runs.noise import told_of_run
 from benchctl.runs.record import Failure, HostRecord, PlotRecord, RunRecord
 from benchctl.runs.repetition import Repetition
 from benchctl.runs.store import RunDirectory, Store
@@ -120,7 +121,8 @@ class _Run:
         self._redactor = Redactor(plan.benchmark.secrets)
         self._began = time.monotonic()
         self._took_before_s = record.duration_s or 0.0
-        self._flags = [flag for flag in record.flags if flag not in _incomplete(record)]  # of what went before
+        of_the_end = {*_incomplete(record), told_of_run(record.trials)}  # which is told again at the new end
+        self._flags = [flag for flag in record.flags if flag not in of_the_end]
         self._book = Book(record.directory, record.masked(self._redactor.text), self._redactor)
 
     def begin(self) -> None:

@@ -29,7 +29,7 @@ def run_trial(
         if watch:
             watch.stop()
     is_whole = passage.outcome.error is None and not around.stopping.is_asked
-    noticed = watch.end(begun.name) if watch and is_whole else {}
+    noticed = watch.end() if watch and is_whole else {}
     passage.finish()
     record = replace(recorded(begun, around, passage, time.monotonic() - began), **noticed)
     return with_metrics(record, around.measure(record)).masked(around.redactor.text)
