@@ -36,6 +36,7 @@ def pytest_configure() -> None:
 
     What the tests start obeys all three, and SIGQUIT, also where `nohup` or a shell's `&` has the tests ignore them.
     """
+    os.environ["BENCHCTL_NOISE"] = "off"  # also for runs that a module's tests share, made before `isolated` is
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     for number in (signal.SIGTERM, signal.SIGHUP):
