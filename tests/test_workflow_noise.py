@@ -155,6 +155,9 @@ def test_load_of_others_disturbs_a_trial_and_the_benchmarks_own_does_not(bench: 
     assert during["others"]["someone"] > 0.1
     assert during["worst"]["cpu_others_share"]["commands"]["someone"] > 0
     assert any("someone " in text for text in disturbed.disturbances)
+    with spinning(other):
+        named = bench.run(*stages, config={"benchmark": {"name": "x", "processes": ["someone"]}}).trials[0]
+    assert "someone" not in named.noise[bench.alias]["during"]["others"]
     for trial in (quiet, disturbed):
         found = trial.noise[bench.alias]["during"]
         assert found["looks"] >= 2

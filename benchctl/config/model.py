@@ -317,6 +317,7 @@ class Benchmark:
     description: str = ""
     tags: tuple[str, ...] = ()
     shell: str = "sh -c"
+    processes: tuple[str, ...] = ()  # commands that are part of the benchmark though no stage starts them
     output_dir: str = "results"
     secrets: frozenset[str] = frozenset()  # each a Secret: what no file, log line or process list may hold
     file: str = ""  # the config file as the user named it

@@ -91,6 +91,7 @@ BENCHMARK = Noun(
             Optional("description"): any_text,
             Optional("tags"): list_of(text),
             Optional("shell"): text,
+            Optional("processes"): list_of(text),
         }
     ),
 )

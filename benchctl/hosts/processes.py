@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -83,10 +83,12 @@ class Crowd:
 class Belonging:
     """Which processes are the benchmark's own, as far as a host's looks told.
 
-    What benchctl started there is, what that started, and what stays in a session that one of them was seen in.
+    What benchctl started there is, what that started, and what stays in a session that one of them was seen in. And so
+    is what the user says is: commands by their names, and what those started.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, commands: Iterable[str] = ()) -> None:
+        self._commands = frozenset(command[:COMMAND_BYTES] for command in commands)
         self._sessions = set[int]()
         self._starters = set[Key]()  # besides the asker: a second connection, benchctl as seen by way of an sshd
 
@@ -104,7 +106,8 @@ class Belonging:
             self._starters.add(starter.key)
 
     def _known_starters(self, crowd: Crowd) -> set[int]:
-        return {crowd.asker} | {p.pid for p in crowd.processes.values() if p.key in self._starters}
+        named = (p for p in crowd.processes.values() if p.key in self._starters or p.command in self._commands)
+        return {crowd.asker} | {process.pid for process in named}
 
     def _shared_sessions(self, crowd: Crowd, starters: set[int]) -> set[int]:
         """Those of the starters hold other programs of the user's as well."""

@@ -63,6 +63,7 @@ class Campaign:
             self._stopping,
             self._announce,
             run_uid=self._book.record.uid,
+            processes=self._plan.benchmark.processes,
             samples=self._options.noise == "on",
         )
 

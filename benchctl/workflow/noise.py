@@ -32,18 +32,26 @@ LIMIT_S = 3.0
 class Noise:
     """Looks at hosts for all trials of a run.
 
-    run_uid: the mark in the environment of what its stages started. samples: whether to look while stages run, too.
+    run_uid: the mark in the environment of what its stages started. processes: commands that are part of the benchmark,
+    too. samples: whether to look while stages run as well.
     """
 
     def __init__(
-        self, hosts: Mapping[str, Host], stopping: Stopping, announce: Announcer, *, run_uid: str, samples: bool
+        self,
+        hosts: Mapping[str, Host],
+        stopping: Stopping,
+        announce: Announcer,
+        *,
+        run_uid: str,
+        processes: Sequence[str],
+        samples: bool,
     ) -> None:
         self._hosts = hosts
         self._stopping = stopping
         self._announce = announce
         self._run_uid = run_uid
         self.samples = samples
-        self.belonging = defaultdict[str, Belonging](Belonging)
+        self.belonging = defaultdict[str, Belonging](partial(Belonging, processes))
         self._silent: set[str] = set()  # asked in vain, and not asked again
         self._known: set[str] = set()  # whose settings were remarked on
         self._trials = 0
