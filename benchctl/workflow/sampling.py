@@ -27,13 +27,16 @@ class Sampling:
         self._ended = threading.Event()
         self._under_way: dict[str, threading.Thread] = {}
         self._given_up = set[str]()
-        if aliases:
-            threading.Thread(target=self._go_round, daemon=True).start()
+        self._rounds = threading.Thread(target=self._go_round, daemon=True) if aliases else None
+        if self._rounds:
+            self._rounds.start()
 
     def end(self) -> None:
         """No further look begins. One that is under way has LAST_S to end in, and is left behind then."""
         self._ended.set()
         deadline = time.monotonic() + LAST_S
+        if self._rounds:
+            self._rounds.join(LAST_S)  # it is at most about to begin a look
         for thread in list(self._under_way.values()):
             thread.join(max(0.0, deadline - time.monotonic()))
 
@@ -50,8 +53,9 @@ class Sampling:
         before = self._under_way.get(alias)
         if alias in self._given_up or (before and before.is_alive()):
             return
-        self._under_way[alias] = thread = threading.Thread(target=self._run, args=[alias], daemon=True)
+        thread = threading.Thread(target=self._run, args=[alias], daemon=True)
         thread.start()
+        self._under_way[alias] = thread
 
     def _run(self, alias: str) -> None:
         try:
