@@ -142,8 +142,11 @@ def test_parquet_has_it_too_and_nothing_where_nobody_looked(
 def test_the_dashboard_marks_it_in_its_lists(record: RunRecord, local: Bench) -> None:
     app = create_app(Settings(local.results))
     with app.test_client() as client:
-        assert "1 disturbed</small>" in client.get("/").text
+        listed = client.get("/").text
+        assert "1 disturbed</small>" in listed
+        assert listed.count(f"<p>{TOLD.partition(' (')[0]}</p>") == 1
         page = client.get("/runs/run-001").text
+        assert page.count(f"<p>{TOLD.partition(' (')[0]}</p>") == 1
         assert page.count("disturbed</small>") == 2  # of a trial, and of the metric's n
         assert STOLEN in page
         assert "1 of 3, 0 of 3" in client.get("/compare?run=run-001:wal&run=run-001:off").text

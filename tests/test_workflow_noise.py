@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 from test_cli_console import benchctl_in
-from workflow_bed import Bench, wait_until_gone
+from workflow_bed import DEADLINE_S, Bench, wait_until_gone
 
 import benchctl
-from benchctl.errors import UsageError
+from benchctl.errors import LinkLost, UsageError
 from benchctl.hosts import course
 from benchctl.hosts.commands.shell import Answer, ShellBroken
 from benchctl.hosts.host import Host
@@ -173,6 +173,30 @@ def test_a_short_trial_and_one_watched_at_its_ends_have_no_looks_in_between(
     monkeypatch.setattr(sampling, "EVERY_S", 0.1)
     monkeypatch.setenv("BENCHCTL_NOISE", "ends")
     assert "during" not in local.run(local.stage("load", "sleep 1")).trials[0].noise["local"]
+
+
+def test_hosts_are_looked_at_by_turns_and_one_that_hangs_or_refuses_keeps_none_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sampling, "FIRST_S", 0.0)
+    monkeypatch.setattr(sampling, "EVERY_S", 0.03)
+    monkeypatch.setattr(sampling, "LAST_S", 0.05)
+    looked, seen_enough, released = list[str](), threading.Event(), threading.Event()
+
+    def look(alias: str) -> None:
+        looked.append(alias)
+        if alias == "hangs":
+            released.wait(DEADLINE_S)
+        if alias == "refuses":
+            raise LinkLost(alias, "gone")
+        if min(looked.count("a"), looked.count("b")) >= 3:
+            seen_enough.set()
+
+    going_on = sampling.Sampling(["a", "hangs", "refuses", "b"], look)
+    assert seen_enough.wait(DEADLINE_S)
+    going_on.end()
+    released.set()
+    assert looked.count("hangs") == looked.count("refuses") == 1
 
 
 def test_a_host_that_does_not_answer_meanwhile_holds_nothing_up(local: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
