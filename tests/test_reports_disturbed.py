@@ -18,10 +18,11 @@ from benchctl.dashboard.app import create_app
 from benchctl.dashboard.settings import Settings
 from benchctl.reports.comparison import comparison_csv, comparison_json, comparison_latex, comparison_markdown
 from benchctl.reports.disturbed import TOLD
-from benchctl.reports.listing import list_json, list_table
+from benchctl.reports.listing import list_json, list_table, newest
 from benchctl.reports.run_page import run_json, run_text
 from benchctl.reports.story import Story
 from benchctl.runs.record import MetricRecord, RunRecord, TrialRecord
+from benchctl.runs.store import Store
 
 STOLEN = "local: 10.0% of the CPU time was stolen by the hypervisor"
 QUIET_ENDS = [(0, 0), (100, 0)]
@@ -84,10 +85,11 @@ def test_many_trials_are_counted_by_case() -> None:
 
 
 def test_the_list_has_a_column_where_some_run_was_disturbed(record: RunRecord) -> None:
-    head, line, told = list_table([record], datetime.now(UTC)).split("\n")
+    rows = newest(Store(record.path.parent))
+    head, line, told = list_table(rows, datetime.now(UTC)).split("\n")
     assert line[head.index("DISTURBED")] == "1"
     assert told == TOLD
-    assert list_json([record])["runs"][0]["trials_disturbed"] == 1
+    assert list_json(rows)["runs"][0]["trials_disturbed"] == 1
 
 
 def test_a_comparison_tells_it_of_each_row_in_all_its_forms(record: RunRecord, local: Bench) -> None:

@@ -68,6 +68,7 @@ METADATA: dict[str, Any] = {
     "cases": {},
     "planned": {"trials": 1, "repeat": 1, "warmup": 0, "order": "interleaved", "seed": 7},
     "counts": {"succeeded": 1},
+    "disturbed": 1,
     "resumed": [],
     "means": [{"case": None, "metric": "p99", "unit": "ms", "count": 1, "mean": 4.5}],
     "repetition": [

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-from benchctl.reports.listing import counted, disturbed_in
+from benchctl.reports.listing import counted
 from benchctl.reports.metrics import together
 from benchctl.reports.text import clean
 from benchctl.runs.files import time_text
@@ -101,7 +101,7 @@ def row_of(record: RunRecord, stamp: Stamp) -> Row:
         error=_text(record.error.message.split("\n")[0].replace(f"{record.path}/", "")) if record.error else "",
         cases=len(record.cases),
         trials=(good, made, _whole(record.planned.get("trials"))),
-        disturbed=disturbed_in(record),
+        disturbed=record.disturbed,
         hosts=tuple(map(_text, list(record.hosts)[:MOST_VALUES])),
         params=_params(record.cases),
         metrics=_metrics(record),

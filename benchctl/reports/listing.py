@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from benchctl.reports.disturbed import TOLD, WORD, disturbed
+from benchctl.reports.disturbed import TOLD, WORD
 from benchctl.reports.metrics import NONE, number
 from benchctl.reports.text import clean, cut, duration, moment, table
 from benchctl.runs.files import time_text
@@ -55,14 +55,14 @@ def _cells(row: RunRecord, now: datetime) -> tuple[str, ...]:
         moment(row.started, now.tzinfo),
         duration(_took(row, now)),
         _trials(row),
-        str(disturbed_in(row) or ""),
+        str(row.disturbed or ""),
         clean(" ".join(row.tags)),
     )
 
 
 def _explained(rows: Sequence[RunRecord], width: int | None) -> list[str]:
     """What the one word means, where it stands in the table."""
-    return [cut(TOLD, width)] if any(map(disturbed_in, rows)) else []
+    return [cut(TOLD, width)] if any(row.disturbed for row in rows) else []
 
 
 def _with_short_names(rows: Sequence[tuple[str, ...]], width: int) -> list[tuple[str, ...]]:
@@ -119,11 +119,6 @@ def counted(row: RunRecord) -> tuple[int, int]:
     return counts.get("succeeded", 0), sum(counts.values())
 
 
-def disturbed_in(row: RunRecord) -> int:
-    """During how many of its measured trials something else used the machine."""
-    return disturbed(trial for trial in row.trials if not trial.warmup)
-
-
 def _planned_warmups(row: RunRecord) -> int:
     return int(row.planned.get("warmup") or 0) * max(1, len(row.cases))
 
@@ -139,7 +134,7 @@ def _row_json(row: RunRecord) -> dict[str, Any]:
         "duration_s": row.duration_s,
         "trials": counted(row)[1],
         "trials_succeeded": counted(row)[0],
-        "trials_disturbed": disturbed_in(row),
+        "trials_disturbed": row.disturbed,
         "trials_planned": row.planned.get("trials"),
         "cases": list(row.cases),
         "tags": list(row.tags),

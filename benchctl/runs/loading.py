@@ -164,9 +164,9 @@ def _interrupted(record: RunRecord, run: RunDirectory, told: replay.Told | None)
     """The run of a writer that is gone, completed by what its journal says."""
     if told is None:
         return replace(record, status="interrupted", error=_ended_early(None))
-    counts = replace(record, trials=tuple(_trials_told(run, told))).counted().counts
+    counted = replace(record, trials=tuple(_trials_told(run, told))).counted()
     known = {one.case: one for one in (*record.repetition, *RunRecord.from_json(told.run).repetition)}
-    record = replace(record, counts=counts, repetition=tuple(known.values()))
+    record = replace(record, counts=counted.counts, disturbed=counted.disturbed, repetition=tuple(known.values()))
     if told.is_over:
         end = RunRecord.from_json(told.run)
         return replace(

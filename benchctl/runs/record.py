@@ -342,8 +342,8 @@ _AROUND: dict[str, Read] = {"read": TrialRecord.from_json, "write": lambda aroun
 class RunRecord(Record):
     """One run. `path` is its directory; it is not part of the JSON.
 
-    counts: how many of its measured trials have which status, and `warmup` of the warm-ups. around: what the stages
-    with `scope: run` did around several trials.
+    counts: how many of its measured trials have which status, and `warmup` of the warm-ups; disturbed: during how
+    many of them something else used the machine. around: what the stages with `scope: run` did around several trials.
     """
 
     id: str = named("")
@@ -365,6 +365,7 @@ class RunRecord(Record):
     cases: Mapping[str, Any] = json_object()  # by name the parameters of each
     planned: Mapping[str, Any] = json_object(plain=True)  # trials (how many), repeat, warmup, order, seed, until, ..
     counts: Mapping[str, Any] = json_object(plain=True)
+    disturbed: int = key(int, 0)
     resumed: tuple[Any, ...] = key(tuple, (), list)  # by whom and when
     means: tuple[Any, ...] = key(tuple, (), list)  # of its declared metrics, as runs/means.py makes them
     repetition: tuple[Repetition, ...] = records(Repetition)  # of each case, where `until` decides how often
@@ -395,7 +396,9 @@ class RunRecord(Record):
         measured = [trial.status for trial in self.trials if not trial.warmup]
         warmups = len(self.trials) - len(measured)
         counts = {status: measured.count(status) for status in dict.fromkeys(measured)}
-        return replace(self, counts={**counts, "warmup": warmups} if warmups else counts)
+        counts |= {"warmup": warmups} if warmups else {}
+        disturbed = sum(bool(trial.disturbances) for trial in self.trials if not trial.warmup)
+        return replace(self, counts=counts, disturbed=disturbed)
 
     @property
     def is_single(self) -> bool:

@@ -263,7 +263,8 @@ class _Run:
             duration_s=self._took_before_s + time.monotonic() - self._began,
             flags=(*self._flags, *self._announce.warnings, *_incomplete(self._record)),
         )
-        self._book.change(counts=self._record.counted().counts, means=means(self._record))
+        counted = self._record.counted()
+        self._book.change(counts=counted.counts, disturbed=counted.disturbed, means=means(counted))
         self._book.reserve.give_back()
         if self._book.is_in_place:
             self._book.write()
