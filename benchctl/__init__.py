@@ -315,7 +315,7 @@ def compare(
     names = given.texts([metrics] if isinstance(metrics, str) else metrics, "metrics")
     asked, store = Asked(names, *given.margins(margin)), open_store(results)
     found, *others = [comparing.given(one, store) for one in (base, *listed)]
-    return comparing.comparisons(found, others, asked)
+    return comparing.comparisons(found, others, asked, store)
 
 
 def copy(source: str, target: str, *, config: str | Path | None = None, listeners: Sequence[Listener] = ()) -> Copied:

@@ -80,7 +80,7 @@ class CompareChoices:
         store = benchctl.open_store(self.results)
         base, *candidates = [given(one, store) for one in self.runs]
         asked = Asked(self.metrics, margins.get(""), {name: share for name, share in margins.items() if name})
-        found = [] if self._only_saves(base, candidates) else comparisons(base, candidates, asked)
+        found = [] if self._only_saves(base, candidates) else comparisons(base, candidates, asked, store)
         answer = Answer(found, outcomes(conditions, found))
         if self.save is None or answer.exit_code:
             return answer

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from benchctl.analysis.compare import compare
+from benchctl.analysis.detectable import with_detectable
 from benchctl.analysis.findings import Comparison, Difference, Row
 from benchctl.analysis.subjects import Asked, Part, design, is_same_run, metric_names, subject_of
-from benchctl.errors import RunNotFound, UsageError
+from benchctl.errors import RunNotFound, RunUnreadable, UsageError
 from benchctl.reports.differences import case_differences, differences
 from benchctl.reports.text import count
-from benchctl.runs import baselines
+from benchctl.runs import baselines, calibrations
+from benchctl.runs.calibrations import Calibration, identities
 from benchctl.runs.loading import load
 from benchctl.runs.record import RunRecord
 from benchctl.runs.store import Store
@@ -86,16 +88,16 @@ def _baseline(selector: str, store: Store, missing: RunNotFound) -> Given:
     return Given(run, case or None, f"{selector} ({run.id})")
 
 
-def comparisons(base: Given, candidates: Sequence[Given], asked: Asked) -> list[Comparison]:
+def comparisons(base: Given, candidates: Sequence[Given], asked: Asked, store: Store) -> list[Comparison]:
     """Of the base with each candidate; without any, of its case (or first case) with each other case of its run.
 
-    Raises UsageError for what can't be compared.
+    store: whose calibrations tell what can be told apart. Raises UsageError for what can't be compared.
     """
     pairs = [(base, candidate) for candidate in candidates] or _cases_of(base)
     for named in (pairs[0][0], *candidates):
         _check_measured(named)
     names = metric_names([part for pair in pairs for one in pair for part in map(one.part, one.cases)], asked)
-    return [_comparison(*pair, names, asked) for pair in map(_told_apart, map(_same_case, pairs))]
+    return [_comparison(*pair, names, asked, store) for pair in map(_told_apart, map(_same_case, pairs))]
 
 
 def _cases_of(base: Given) -> list[tuple[Given, Given]]:
@@ -138,13 +140,18 @@ def _told_apart(pair: tuple[Given, Given]) -> tuple[Given, Given]:
     return base, candidate
 
 
-def _comparison(base: Given, candidate: Given, names: Sequence[str], asked: Asked) -> Comparison:
+def _comparison(
+    base: Given, candidate: Given, names: Sequence[str], asked: Asked, store: Store
+) -> Comparison:
     pairs, notes = _pairs(base, candidate)
+    calibration, damage = _calibration(base.run, candidate.run, store)
+    notes += damage
     notes += [note for one in (base, candidate) for note in _not_made(one.run)]
     rows: list[Row] = []
     is_paired, doubt = design(*pairs[0])
     for parts in pairs:
-        rows += _rows(parts, names, asked, is_paired=is_paired, is_named=len(pairs) > 1 or _is_told(base, candidate))
+        found = _rows(parts, names, asked, is_paired=is_paired, is_named=len(pairs) > 1 or _is_told(base, candidate))
+        rows += with_detectable(found, calibration, [part.case for part in parts]) if calibration else found
         notes += [note for part in parts for note in _about(part)]
     if not any(row.p_adjusted is not None or row.test is None for row in rows):
         notes.append("no metric is declared, so nothing gets a verdict: name those that matter with --metric")
@@ -226,6 +233,16 @@ def _disturbed(name: str, part: Part) -> Iterator[str]:
     if trials:
         told = f"{len(trials)} of {count(len(part.trials), 'trial')} {'was' if len(trials) == 1 else 'were'} disturbed"
         yield f"{name}: {told}, such as {trials[0].name or 'the only one'} ({trials[0].disturbances[0]})"
+
+
+def _calibration(base: RunRecord, candidate: RunRecord, store: Store) -> tuple[Calibration | None, list[str]]:
+    """That of the benchmark on these hosts, where both runs are of them; and what is wrong with its file."""
+    if base.benchmark != candidate.benchmark or identities(base.hosts) != identities(candidate.hosts):
+        return None, []
+    try:
+        return calibrations.find(store, base), []
+    except RunUnreadable as error:
+        return None, [f"what benchctl calibrate kept can't be used: {error.message}"]
 
 
 def _differing(pairs: Sequence[tuple[Part, Part]]) -> tuple[Difference, ...]:

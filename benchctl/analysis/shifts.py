@@ -20,6 +20,7 @@ MAD_TO_SD = 1.4826  # of a normal distribution: Rousseeuw and Croux 1993
 
 PAIRED_T, WELCH = "paired t", "Welch's t"
 SIGNED_RANK, MANN_WHITNEY = "signed rank", "Mann-Whitney"
+PAIRED = (PAIRED_T, SIGNED_RANK)
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Shift:
 
     @property
     def is_paired(self) -> bool:
-        return self.test.name in (PAIRED_T, SIGNED_RANK)
+        return self.test.name in PAIRED
 
     @property
     def excludes_none(self) -> bool:

@@ -35,15 +35,27 @@ def has_two_modes(values: Values) -> bool:
 
 
 def memory(sides: Sequence[Values]) -> float | None:
-    """How much a trial resembles the one before it, in the order of trials: the lag-1 autocorrelation of all sides
-    together, freed of its bias of -1/n (Kendall 1954).
+    """How much a trial resembles the one before it: the autocorrelation of all sides together.
 
     None where it is not beyond chance (z 2, by Bartlett's 1/sqrt(n)), or too little is there to tell.
     """
-    centred = [side - side.mean() for side in sides if len(side) > 1 and np.ptp(side) > 0]
+    found = autocorrelation(sides)
+    total = sum(len(side) for side in _varying(sides))
+    return found if found is not None and found > 2 / math.sqrt(total) else None
+
+
+def autocorrelation(sides: Sequence[Values]) -> float | None:
+    """The lag-1 autocorrelation, in the order of trials, of all sides together, freed of its bias of -1/n (Kendall
+    1954). None where fewer than FEWEST_FOR_MEMORY trials are there that vary. Chance puts it within 2/sqrt(n).
+    """
+    centred = [side - side.mean() for side in _varying(sides)]
     total = sum(len(side) for side in centred)
-    power = sum(float((side**2).sum()) for side in centred)
     if total < FEWEST_FOR_MEMORY:
         return None
+    power = sum(float((side**2).sum()) for side in centred)
     found = sum(float((side[1:] * side[:-1]).sum()) for side in centred) / power + len(centred) / total
-    return min(found, 1.0) if found > 2 / math.sqrt(total) else None
+    return min(found, 1.0)
+
+
+def _varying(sides: Sequence[Values]) -> list[Values]:
+    return [side for side in sides if len(side) > 1 and np.ptp(side) > 0]

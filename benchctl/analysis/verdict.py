@@ -58,18 +58,33 @@ def trials_needed(shift: Shift, margin: float, tests: int = 1) -> int | None:
 
 def _trials(shift: Shift, distance: float, alpha: float, power: float) -> int | None:
     """The fewest trials at which a shift is told from a bound that lies `distance` away."""
-    from scipy.special import stdtrit
-
-    room = distance - shift.slack
-    if room <= 0:
-        return None
     spread = shift.error * math.sqrt(shift.n)
-    sides = 1 if shift.is_paired else 2
+    return fewest_trials(spread, distance - shift.slack, is_paired=shift.is_paired, alpha=alpha, power=power)
+
+
+def fewest_trials(spread: float, shift: float, *, is_paired: bool, alpha: float, power: float) -> int | None:
+    """With how many trials a side (or rounds) a shift is told from none; the inverse of `smallest_shift`.
+
+    None: more than MOST_TRIALS, or no number at all.
+    """
+    if shift <= 0:
+        return None
 
     def is_enough(n: int) -> bool:
-        df = sides * (n - 1)
-        return bool((stdtrit(df, 1 - alpha / 2) + stdtrit(df, power)) * spread <= room * math.sqrt(n))
+        return smallest_shift(spread, n, is_paired=is_paired, alpha=alpha, power=power) <= shift
 
     numbers = range(2, MOST_TRIALS + 1)
     place = bisect_left(numbers, True, key=is_enough)
     return numbers[place] if place < len(numbers) else None
+
+
+def smallest_shift(spread: float, n: int, *, is_paired: bool, alpha: float, power: float) -> float:
+    """The smallest true shift that a t test of `n` trials a side (or rounds) tells from none with this power.
+
+    spread: the standard deviation of the difference between one trial of each side. From the power of the t test
+    (Chow, Shao and Wang 2008, with Student's t for normal quantiles).
+    """
+    from scipy.special import stdtrit
+
+    df = (n - 1) if is_paired else 2 * (n - 1)
+    return float(stdtrit(df, 1 - alpha / 2) + stdtrit(df, power)) * spread / math.sqrt(n)

@@ -86,6 +86,21 @@ def drift(memory: float) -> str:
     )
 
 
+def below_detectable(row: Row, n: int, run: str, *, is_paired: bool) -> str:
+    """What a calibration says of a difference that is smaller than what so many trials find 4 times in 5."""
+    trials = f"{n} {'rounds' if is_paired else 'trials a side'}"
+    return f"the difference is below the {detectable(row)} that {trials} can detect here (calibrated by {run})"
+
+
+def detectable(row: Row) -> str:
+    """The smallest difference that its trials would find: `2.4 %`, `0.31 ms`; nothing where no calibration told."""
+    if row.detectable is None:
+        return ""
+    if row.ratio:
+        return f"{100 * row.detectable:.2g} %"
+    return number(row.detectable, row.detectable) + (f" {row.unit}" if row.unit else "")
+
+
 def no_value(missing: int, total: int, side: str) -> str:
     return f"{missing} of {total} trials of the {side} have no value"
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchctl.analysis.wording import number, p_value, signed
+from benchctl.analysis.wording import detectable, number, p_value, signed
 from benchctl.reports.differences import MOST_SHOWN, differences_text, not_shown, shown
 from benchctl.reports.disturbed import WORD
 from benchctl.reports.text import clean, fitted, table
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 BEFORE, AFTER = (
     ("metric", "unit", "case"),
-    ("n", WORD, "test", "p (Holm)", "effect", "verdict"),
+    ("n", WORD, "test", "p (Holm)", "effect", "detectable", "verdict"),
 )  # of the sides' own names
-FIRST_TO_GO = ("effect", "test", "unit", "n", "p (Holm)", "ratio", "difference", "ratio or difference")
+FIRST_TO_GO = ("effect", "test", "detectable", "unit", "n", "p (Holm)", "ratio", "difference", "ratio or difference")
 NO_VERDICT = "no verdict"
 TURNS = "trials in turns, paired by round"
 APART = "separate trials"
@@ -190,6 +190,7 @@ def _cells(row: Row) -> list[str]:
         row.test.name if row.test else "",
         p_value(row.p_adjusted),
         "" if row.effect is None else f"{row.effect:.2f}",
+        detectable(row),
         row.verdict or NO_VERDICT,
     ]
 
