@@ -87,7 +87,7 @@ def test_plot_is_drawn_in_all_formats_and_zoomed_by_the_server(local: Bench, cli
     assert client.get(f"/plot.svg?{query}").data.startswith(b"<?xml")
     assert client.get(f"/plot.png?{query}").data.startswith(b"\x89PNG")
     assert client.get(f"/plot.pdf?{query}").data.startswith(b"%PDF")
-    assert client.get(f"/plot.csv?{query}").text.startswith("series,x,y,x is,y is\n")
+    assert client.get(f"/plot.csv?{query}").text.startswith("series,x,y,x is,y is,rows\n")
     whole, part = (client.get(f"/api/plot?{query}{more}").json for more in ("", "&range=0.5,1.5"))
     assert whole["panels"][0]["x"]["limits"][1] > 1.6 > part["panels"][0]["x"]["limits"][1]  # type: ignore[index]
     assert client.get("/api/plot?run=run-001&source=lat&type=histogram&y=nope").json["error"]["message"] == (  # type: ignore[index]
@@ -101,7 +101,7 @@ def test_part_of_a_time_is_drawn_of_the_rows_of_then(local: Bench, client: Flask
     query = "/api/plot?run=run-001&source=lat&type=time_series&y=latency"
     rows = [client.get(query + more).json["rows"] for more in ("", "&range=1,2", "&range=2,9")]  # type: ignore[index]
     assert rows == [400, 143, 114]
-    assert client.get(f"{query}&range=7,9").json["error"]["message"] == "there are no rows to draw"  # type: ignore[index]
+    assert client.get(f"{query}&range=7,9").json["error"]["message"] == "there are no rows from 7 to 9"  # type: ignore[index]
     for kind in ("ecdf", "percentiles"):
         seen = client.get(f"/api/plot?run=run-001&source=lat&type={kind}&y=latency&range=1.5,3").json
         assert seen["panels"][0]["x"]["limits"] == [1.5, 3.0]  # type: ignore[index]

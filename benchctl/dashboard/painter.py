@@ -91,9 +91,9 @@ class Painter:
     def _keep(self, key: Hashable, drawn: Drawn) -> Drawn:
         if not drawn.error:
             self._kept[key] = drawn
-            self._bytes += drawn.bytes
+            self._bytes += drawn.size_bytes
         while self._bytes > KEPT_BYTES:
-            self._bytes -= self._kept.popitem(last=False)[1].bytes
+            self._bytes -= self._kept.popitem(last=False)[1].size_bytes
         return drawn
 
 

@@ -1,5 +1,6 @@
-"""The process that draws pictures: requests come on stdin, answers go to stdout, both pickled; it ends with stdin, and when
-the server is gone while it draws.
+"""The process that draws pictures: requests come on stdin, answers go to stdout, both pickled.
+
+It ends with stdin, and when the server is gone while it draws.
 """
 
 from __future__ import annotations

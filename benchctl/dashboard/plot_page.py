@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,10 +14,11 @@ from benchctl.dashboard.finding import MOST_COMPARED, compared, directory_of, st
 from benchctl.dashboard.guard import OF_FILES, refusal
 from benchctl.dashboard.run_page import plots_of
 from benchctl.dashboard.wish import Drawn, Wish
-from benchctl.runs.record import RunRecord
+from benchctl.runs.record import ColumnRecord, RunRecord
 
 TYPES = ("time_series", "histogram", "boxplot", "ecdf", "percentiles")
 AGGREGATIONS = ("avg", "median", "p95", "p99", "min", "max", "count", "rate")
+THEMES = ("light", "dark")
 TEXTS = ("source", "type", "aggregation", "window", "scale", "time_axis")
 LISTS = ("x", "y", "group_by")
 KINDS = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf", "csv": "text/csv; charset=utf-8"}
@@ -53,9 +55,20 @@ def form(records: list[RunRecord]) -> dict[str, Any]:
         "lists": lists,
         "outputs": outputs,
         "names": names,
+        "choices": choices(outputs),
+        "run_names": request.args.getlist("run"),
+    }
+
+
+def choices(outputs: Mapping[str, Mapping[str, ColumnRecord]]) -> dict[str, Sequence[str]]:
+    """What may be chosen for a plot of one's own. outputs: their columns, by name."""
+    columns = [pair for of_output in outputs.values() for pair in of_output.items()]
+    texts = [name for name, column in columns if column.type == "string"]
+    return {
         "types": TYPES,
         "aggregations": AGGREGATIONS,
-        "run_names": request.args.getlist("run"),
+        "numbers": list(dict.fromkeys(name for name, column in columns if column.type in ("integer", "float"))),
+        "groups": list(dict.fromkeys([*texts, "host", "case", "run"])),
     }
 
 
@@ -89,9 +102,8 @@ def _drawn(kind: str) -> Any:
     states = tuple(stamp_of(directory_of(name.partition(":")[0]).path) for name in wish.runs)
     drawn = state().painter.draw(wish, states)
     if drawn is None:
-        answer = Response("Too many pictures are being drawn; try again in a moment.", 503, content_type="text/plain")
-        answer.headers["Retry-After"] = "2"
-        return answer
+        text = "Too many pictures are being drawn; try again in a moment."
+        return (*refusal(503, "Not yet drawn", text), {"Retry-After": "2"})
     return refusal(422, "Not drawn", drawn.error) if drawn.error else drawn
 
 
@@ -99,7 +111,7 @@ def _wish(kind: str) -> Wish:
     runs = request.args.getlist("run")
     if not 1 <= len(runs) <= MOST_COMPARED:
         raise BadWish(f"run: from one to {MOST_COMPARED} of them")
-    texts = {name: request.args.get(name, "") for name in (*TEXTS, "name", "width", "height", "range")}
+    texts = {name: request.args.get(name, "") for name in (*TEXTS, "name", "width", "height", "range", "theme")}
     lists = {name: tuple(value for value in request.args.getlist(name) if value) for name in LISTS}
     too_long = [k for k, v in [*texts.items(), *((k, v) for k, vs in lists.items() for v in vs)] if len(v) > LONGEST]
     if too_long or any(len(values) > 12 for values in lists.values()):
@@ -107,8 +119,12 @@ def _wish(kind: str) -> Wish:
     keys: dict[str, Any] = {name: texts[name] for name in TEXTS if texts[name]}
     keys |= {name: list(values) for name, values in lists.items() if values}
     keys |= {name: _length(name, texts[name]) for name in ("width", "height") if texts[name]}
+    if texts["theme"] not in ("", *THEMES):
+        raise BadWish(f"theme: {' or '.join(THEMES)}")
     pairs = tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in keys.items())
-    return Wish(state().root, tuple(runs), texts["name"], pairs, _limits(texts["range"]), kind)
+    return Wish(
+        state().root, tuple(runs), texts["name"], pairs, _limits(texts["range"]), kind, texts["theme"] or THEMES[0]
+    )
 
 
 def _length(name: str, text: str) -> str:

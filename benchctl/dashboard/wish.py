@@ -9,7 +9,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Wish:
-    """A picture: of runs, named as for `benchctl plot`, by the config's plot `name`, or as `keys` of a plot say."""
+    """A picture: of runs, named as for `benchctl plot`, by the config's plot `name`, or as `keys` of a plot say.
+
+    limits: the range of its axis that is wanted. theme: the paper it is drawn on, light or dark.
+    """
 
     root: Path
     runs: tuple[str, ...]
@@ -17,6 +20,7 @@ class Wish:
     keys: tuple[tuple[str, Any], ...] = ()
     limits: tuple[float, float] | None = None
     format: str = "svg"
+    theme: str = "light"
 
 
 @dataclass(frozen=True)
@@ -27,3 +31,7 @@ class Drawn:
     seen: Any = None
     table: str = ""
     error: str = ""
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.content) + len(self.table)

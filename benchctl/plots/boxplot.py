@@ -28,7 +28,7 @@ LEAST_ROOM = 3  # a box alone is not wider than one of three
 
 @dataclass(frozen=True)
 class _Place:
-    """One box: of which column, what it is called below the axis, whose it is, by the number of its colour, and its values."""
+    """One box: of which column, its name below the axis, whose it is, by the number of its colour, and its values."""
 
     column: str
     name: str

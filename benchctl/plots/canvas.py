@@ -35,7 +35,7 @@ _METADATA: dict[str, dict[str, None]] = {"png": {}, "svg": {"Date": None}, "pdf"
 
 @dataclass(frozen=True)
 class Told:
-    """The points of a line or the bars of a histogram. rows: how many are behind each, empty where that is not known."""
+    """The points of a line or the bars of a histogram. rows: how many are behind each, if known."""
 
     label: str
     x: Any
