@@ -26,7 +26,7 @@ class Painter:
     """
 
     def __init__(self, longest_s: float = LONGEST_S) -> None:
-        self._longest_s = longest_s
+        self.longest_s = longest_s
         self._lock = threading.Lock()
         self._waiting = threading.BoundedSemaphore(MOST_WAITING)
         self._kept: OrderedDict[Hashable, Drawn] = OrderedDict()
@@ -45,8 +45,11 @@ class Painter:
         finally:
             self._waiting.release()
 
+    def is_drawing(self) -> bool:
+        return self._lock.locked()
+
     def _in_turn(self, wish: Wish, state: Hashable) -> Drawn | None:
-        if not self._lock.acquire(timeout=self._longest_s):
+        if not self._lock.acquire(timeout=self.longest_s):
             return None
         try:
             return self._kept.get((wish, state)) or self._keep((wish, state), self._ask(wish))
@@ -79,10 +82,10 @@ class Painter:
         try:
             stdin.write(pickle.dumps(wish))
             stdin.flush()
-            if select.select([stdout], [], [], self._longest_s)[0]:
+            if select.select([stdout], [], [], self.longest_s)[0]:
                 answer: Drawn = pickle.load(stdout)
                 return answer
-            reason = f"drawing took longer than {self._longest_s:g} s; draw fewer rows: a shorter time, or fewer runs"
+            reason = f"drawing took longer than {self.longest_s:g} s; draw fewer rows: a shorter time, or fewer runs"
         except (OSError, ValueError, EOFError, pickle.UnpicklingError):  # ValueError: closed by `close`
             reason = "the process that draws has ended, perhaps for want of memory; it is started again"
         self._restart()

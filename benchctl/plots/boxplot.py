@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil, floor
+from math import ceil, floor, radians, sin
 from statistics import median
 from typing import Any
 
@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from benchctl.analysis.across import by_window
 from benchctl.analysis.aggregate import FAR, Box, box, reduce, round_up
 from benchctl.errors import PlotError
-from benchctl.plots.canvas import Job, finish, panels, scale_values
+from benchctl.plots.canvas import Job, finish, log_axis, panels, scale_values
 from benchctl.plots.few import rows_needed
-from benchctl.plots.names import shown, width_in
+from benchctl.plots.names import fitting, said, shown, width_in
 from benchctl.plots.style import colours
 from benchctl.units import format_duration
 
@@ -23,6 +23,8 @@ MOST_BOXES, MOST_OWNERS, MOST_SERIES = 30, 10, 300
 TIMES = 15  # boxes along a time
 ROOM = 0.68  # of a picture's width for the names below
 REDUCED = (0.69, 0.0, 0.125)  # the line of an aggregation
+ASLANT = 30  # degrees
+MOST_OF_HEIGHT = 0.3  # of a picture for the names below
 LEAST_ROOM = 3  # a box alone is not wider than one of three
 
 
@@ -155,6 +157,8 @@ class _Panel:
         scale_values(self._job, self._axes, "y", (low, median([found.median for found in boxes]), high))
         if self._job.limits:
             self._axes.set_ylim(*self._job.limits)
+            if self._axes.get_yscale() == "log":
+                log_axis(self._axes, "y")
             self._refuse_empty(low, high)
 
     def _refuse_empty(self, low: float, high: float) -> None:
@@ -167,7 +171,7 @@ class _Panel:
         numbers = {name: float(getattr(found, name)) for name in ("count", "low", "first", "median", "third", "high")}
         panel = self._axes.figure.axes.index(self._axes)
         unit = self._job.rows.units.get(place.column) or ""
-        known = {"name": place.name, "of": place.owner, "column": place.column, "unit": unit}
+        known = {"name": said(place.name), "of": said(place.owner), "column": place.column, "unit": unit}
         return known | numbers | {"panel": panel, "at": at, "width": self._width}
 
     def _box(self, found: Box, at: float, colour: Any) -> None:
@@ -209,8 +213,8 @@ class _Panel:
         room = axes.figure.get_figwidth() * ROOM / len(self._names)
         wide = max(width_in(f"{name} ", style.small) for name in self._names)
         step = ceil(wide / room) if self._is_time else 1  # every time is as far from the next as any
-        turned = {"rotation": 30, "ha": "right"} if wide > room and not self._is_time else {}
-        axes.set_xticks(range(0, len(self._names), step), self._names[::step], **turned)
+        names, turned = self._turned(room) if wide > room and not self._is_time else (self._names, {})
+        axes.set_xticks(range(0, len(self._names), step), names[::step], **turned)
         least = LEAST_ROOM if len(self._owners) == 1 else 1
         middle, half = (len(self._names) - 1) / 2, max(len(self._names), least) / 2 + 0.1
         axes.set_xlim(middle - half, middle + half)
@@ -227,6 +231,18 @@ class _Panel:
                     edgecolor=self._job.paper.grey(0.25),
                     label=owner,
                 )
+
+    def _turned(self, room: float) -> tuple[list[str], dict[str, Any]]:
+        """Names that stand aslant, upright where they would touch, cut to the height they may take, and how they stand.
+
+        room: the width that each has, in inches.
+        """
+        points = self._job.style.small
+        is_upright = room * sin(radians(ASLANT)) < points / 72
+        angle = 90 if is_upright else ASLANT
+        most = self._axes.figure.get_figheight() * MOST_OF_HEIGHT / sin(radians(angle))
+        names = [fitting(name, most, points) for name in self._names]
+        return names, {"rotation": angle, "ha": "center" if is_upright else "right"}
 
 
 def _note(job: Job, boxes: Sequence[Box]) -> None:

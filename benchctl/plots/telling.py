@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchctl.plots.canvas import Job, Told
+from benchctl.plots.names import said
 
 MOST_TOLD = 600  # points of a line that are told beside the picture
 BOX = ("name", "of", "count", "low", "first", "median", "third", "high")
@@ -80,7 +81,7 @@ def _points(told: Told) -> dict[str, Any]:
     """Its points as [x, y], or as [x, y, rows] where that is known."""
     parts = [np.asarray(part, float) for part in (told.x, told.y, told.rows) if len(part)]
     points = np.column_stack(parts) if parts else np.empty((0, 2))
-    return {"label": told.label, "points": points[np.isfinite(points).all(axis=1)].tolist()}
+    return {"label": said(told.label), "points": points[np.isfinite(points).all(axis=1)].tolist()}
 
 
 def _thinned(series: Mapping[str, Any]) -> dict[str, Any]:

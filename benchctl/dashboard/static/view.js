@@ -9,6 +9,7 @@ const ARROWS = {
   x: { ArrowLeft: "lower", ArrowRight: "higher" },
   y: { ArrowDown: "lower", ArrowUp: "higher" },
 };
+const SIGNS = { x: { lower: "←", higher: "→" }, y: { lower: "↓", higher: "↑" } };
 const LEAST_DRAG = 8; // pixels
 const MOST_TRIES = 5, RETRY_MS = 2000;
 const MOST_ROWS = 200;
@@ -75,6 +76,9 @@ class View {
     this.image.src = `/plot.svg?${query}`;
     this.image.alt = `${this.figure.dataset.title}, a ${seen.type.replace("_", " ")} of ${seen.rows} rows`;
     this.figure.querySelector(".summary").replaceChildren(...[...seen.summary, ...seen.notes].map(item));
+    for (const [name, sign] of Object.entries(SIGNS[seen.zooms])) {
+      this.figure.querySelector(`[data-does=${name}]`).textContent = sign;
+    }
     this.fillTable();
   }
 
