@@ -47,7 +47,7 @@ def test_process_killed_while_it_waits_is_started_for_the_next_picture(local: Be
     keep(local)
     killed = painter.process.pid
     os.kill(killed, signal.SIGKILL)
-    bed.wait_until(lambda: is_gone(killed), "it has ended", timeout_s=DEADLINE_S)
+    painter.process.wait(DEADLINE_S)
     drawn = painter.draw(wish(local), 1)
     assert drawn
     assert (drawn.error, drawn.content[:5]) == ("", b"<?xml")
@@ -109,7 +109,8 @@ def test_too_many_that_wait_are_told_to_come_again(local: Bench, monkeypatch: py
 
 def test_process_ends_when_its_server_is_gone_also_while_its_stdin_is_open() -> None:
     command = [sys.executable, "-m", "benchctl.dashboard.painting"]
-    code = f"import subprocess; p = subprocess.Popen({command}); print(p.pid, flush=True); p.wait()"
+    begin = f"p = subprocess.Popen([*{command}, str(os.getpid())])"
+    code = f"import os, subprocess; {begin}; print(p.pid, flush=True); p.wait()"
     server = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with server:
         assert server.stdout is not None

@@ -20,9 +20,10 @@ from benchctl.errors import BenchctlError, PlotError
 LOOKS_S = 1.0  # how often it looks whether its server is still there
 
 
-def main() -> None:
+def main(server: int) -> None:
+    """server: the process to draw for, which started this one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which closes stdin
-    threading.Thread(target=_end_without, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_end_without, args=(server,), daemon=True).start()
     from benchctl.plots.view import picture  # noqa: F401 - loaded before the first request: it takes seconds
 
     answers, sys.stdout = sys.stdout.buffer, sys.stderr
@@ -35,9 +36,9 @@ def main() -> None:
         answers.flush()
 
 
-def _end_without(parent: int) -> None:
+def _end_without(server: int) -> None:
     """End as soon as the server is gone, also in the middle of a picture that nobody waits for any more."""
-    while os.getppid() == parent:
+    while os.getppid() == server:
         time.sleep(LOOKS_S)
     os._exit(0)
 
@@ -85,4 +86,4 @@ def _refuse_outside(folder: Path, files: Sequence[Path]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]))
