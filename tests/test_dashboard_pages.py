@@ -293,3 +293,21 @@ def test_taken_port_is_refused_with_the_cure(local: Bench) -> None:
         with pytest.raises(UsageError) as refused:
             serve(local.results, "127.0.0.1", port, names=(), token="", say=print)
     assert refused.value.message == f"can't listen on 127.0.0.1 port {port}: Address already in use"
+
+
+def test_range_is_of_one_panel_where_each_has_an_axis_of_its_own(local: Bench, client: FlaskClient) -> None:
+    keep(local)
+    query = "/api/plot?run=run-001&source=lat&y=latency&y=size&type="
+
+    def limits(kind: str, which: str, more: str) -> list[list[float]]:
+        panels = client.get(f"{query}{kind}{more}").json["panels"]  # type: ignore[index]
+        return [panel[which]["limits"] for panel in panels]
+
+    for kind, which in (("histogram", "x"), ("ecdf", "x"), ("boxplot", "y")):
+        whole, first, second = (limits(kind, which, more) for more in ("", "&range=0.5,2", "&range=1000,3000,1"))
+        assert first[1] == whole[1]
+        assert second[0] == whole[0]
+        assert 0.4 < first[0][0] < first[0][1] < 2.1
+        assert 900 < second[1][0] < second[1][1] < 3100
+    assert limits("time_series&x=time", "x", "&range=1,2") == [[1.0, 2.0]] * 2
+    assert client.get(f"{query}boxplot&range=1,2,x").status_code == 400

@@ -54,6 +54,7 @@ def _drawn(wish: Wish) -> Drawn:
 
 def _draw(wish: Wish) -> Drawn:
     from benchctl.config.wanted import Wanted, load_plots
+    from benchctl.plots.canvas import Limits
     from benchctl.plots.choosing import as_config, chosen
     from benchctl.plots.paper import PAPERS
     from benchctl.plots.view import picture, sources_of
@@ -74,7 +75,7 @@ def _draw(wish: Wish) -> Drawn:
     found = sources_of(records, plots[0].source)
     for source in found:
         _refuse_outside(source.run.path, source.reading.files)
-    made = picture(plots[0], found, wish.limits, paper=PAPERS[wish.theme])
+    made = picture(plots[0], found, Limits(*wish.limits) if wish.limits else None, paper=PAPERS[wish.theme])
     return Drawn(made.content, dict(made.seen), made.table)
 
 

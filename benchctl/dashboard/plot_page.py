@@ -135,13 +135,16 @@ def _length(name: str, text: str) -> str:
     return f"{pixels / 96:.2f}in"
 
 
-def _limits(text: str) -> tuple[float, float] | None:
+def _limits(text: str) -> tuple[float, float, int] | None:
+    """`10,20`, of the first panel, or `10,20,1`, of the second."""
     if not text:
         return None
+    edges, panel = (text.split(",")[:2], text.split(",")[2:])
     try:
-        low, high = (float(part) for part in text.split(","))
+        low, high = (float(edge) for edge in edges)
+        (number,) = (int(part) for part in panel or ["0"])
     except ValueError as error:
         raise BadWish("range: two numbers with a comma, such as 10,20") from error
     if not -1e15 < low < high < 1e15:
         raise BadWish("range: the smaller number first")
-    return low, high
+    return low, high, number

@@ -11,14 +11,14 @@ from typing import Any
 class Wish:
     """A picture: of runs, named as for `benchctl plot`, by the config's plot `name`, or as `keys` of a plot say.
 
-    limits: the range of its axis that is wanted. theme: the paper it is drawn on, light or dark.
+    limits: the range of its axis that is wanted, and of which panel. theme: the paper it is drawn on, light or dark.
     """
 
     root: Path
     runs: tuple[str, ...]
     name: str = ""
     keys: tuple[tuple[str, Any], ...] = ()
-    limits: tuple[float, float] | None = None
+    limits: tuple[float, float, int] | None = None
     format: str = "svg"
     theme: str = "light"
 

@@ -155,8 +155,8 @@ class _Panel:
         low = min(min([found.low, *found.fliers]) for found in boxes)
         high = max(max([found.high, *found.fliers]) for found in boxes)
         scale_values(self._job, self._axes, "y", (low, median([found.median for found in boxes]), high))
-        if self._job.limits:
-            self._axes.set_ylim(*self._job.limits)
+        if limits := self._job.limits_of(self._axes.figure.axes.index(self._axes)):
+            self._axes.set_ylim(*limits)
             if self._axes.get_yscale() == "log":
                 log_axis(self._axes, "y")
             self._refuse_empty(low, high)

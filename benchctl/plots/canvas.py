@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import floor
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import seaborn as sns
 from matplotlib.figure import Figure
@@ -31,6 +31,14 @@ MOST_PANELS = 8
 MOST_PIXELS = 50_000_000  # 200 MB while it is drawn
 TICKS_ROOM = 0.75  # of a picture's width for the numbers below an axis
 _METADATA: dict[str, dict[str, None]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+
+
+class Limits(NamedTuple):
+    """A part of an axis, in seconds where it is a time. panel: of which panel, where each has an axis of its own."""
+
+    low: float
+    high: float
+    panel: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,7 @@ class Job:
     stages: Sequence[Bound] = ()
     zeros: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
     stamp: str = ""
-    limits: tuple[float, float] | None = None
+    limits: Limits | None = None
     paper: Paper = PAPERS["light"]
     x_unit_s: float | None = None
     boxes: list[dict[str, Any]] = field(default_factory=list)
@@ -130,6 +138,10 @@ class Job:
         if out := [name.removeprefix("file.") for name in dimensions if name not in left]:
             self.warn(f"lines of one look differ in {' and '.join(out)}")
         return left
+
+    def limits_of(self, panel: int) -> tuple[float, float] | None:
+        """What is wanted of the axis that a panel has for itself."""
+        return self.limits[:2] if self.limits and self.limits.panel == panel else None
 
     def tell(self, axes: Any, told: Told) -> None:
         self.told.setdefault(axes, []).append(told)

@@ -41,8 +41,8 @@ def draw(job: Job) -> Figure:
     series = job.split(dimensions, most=MOST_SERIES)
     known = job.told_apart([dict(zip(dimensions, one.key, strict=True)) for one in series])
     job.notes.append(f"{job.rows.count:,} rows")
-    for name, each in zip(names, axes, strict=True):
-        values = [_wanted(job, one.values(name)) for one in series]
+    for number, (name, each) in enumerate(zip(names, axes, strict=True)):
+        values = [_wanted(job, one.values(name), job.limits_of(number)) for one in series]
         shown = [_Shown(label, its, look) for its, (label, look) in zip(values, known, strict=True) if len(its)]
         if not shown:
             raise PlotError(f"there are no rows with such a {name}")
@@ -53,11 +53,11 @@ def draw(job: Job) -> Figure:
     return figure
 
 
-def _wanted(job: Job, values: Any) -> Any:
+def _wanted(job: Job, values: Any, limits: tuple[float, float] | None) -> Any:
     """Those of the values that are within the limits, if there are any."""
-    if job.limits is None:
+    if limits is None:
         return values
-    low, high = job.limits
+    low, high = limits
     chosen = np.concatenate([chunk[(chunk >= low) & (chunk <= high)] for chunk in values.chunks()])
     job.notes.append(f"of {len(values):,} rows the {len(chosen):,} from {low:.4g} to {high:.4g}")
     return numbers(chosen)

@@ -17,7 +17,7 @@ from benchctl.analysis.rows import Rows, Within
 from benchctl.config.model import Plot, slug
 from benchctl.errors import BenchctlError, PlotError
 from benchctl.plots import boxplot, curves, histogram, time_series
-from benchctl.plots.canvas import Job, image
+from benchctl.plots.canvas import Job, Limits, image
 from benchctl.plots.paper import PAPERS, Paper
 from benchctl.plots.placing import Target
 from benchctl.plots.stages import bounds
@@ -129,7 +129,7 @@ def job_of(
     plot: Plot,
     found: Sequence[Source],
     columns: Sequence[Columns],
-    limits: tuple[float, float] | None = None,
+    limits: Limits | None = None,
     *,
     paper: Paper = PAPERS["light"],
 ) -> Job:
@@ -146,7 +146,7 @@ def job_of(
     stamps = [name for name, kind in types.items() if kind == "timestamp" and name in wanted]
     stamp = next((name for name in plot.x if types[name] == "timestamp"), "")
     within = (
-        Within(*limits, is_clock=plot.time_axis == "clock") if limits and stamp and plot.type != "boxplot" else None
+        Within(*limits[:2], is_clock=plot.time_axis == "clock") if limits and stamp and plot.type != "boxplot" else None
     )
     rows = Rows(found, columns, stamps[0] if stamps else None, within=within)
     groups = [rows.dimension(name) for name in (*plot.x, *plot.group_by) if types.get(name, "string") == "string"]

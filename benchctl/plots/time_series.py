@@ -198,7 +198,7 @@ class _Pen:
         """The label and the limits of time, and the stages behind the data."""
         axes[0].margins(x=0.02)
         job = self._job
-        axes[0].set_xlim([edge / self._scale_s for edge in job.limits] if job.limits else axes[0].get_xlim())
+        axes[0].set_xlim([edge / self._scale_s for edge in job.limits[:2]] if job.limits else axes[0].get_xlim())
         zero = min(job.zeros.values(), default=0.0) / DAY_S if self._is_clock else 0.0
         if job.rows.since_trial and not (self._is_clock and len(job.zeros) > 1):
             shade(axes, job.stages, job.style, paper=job.paper, scale_s=self._scale_s, zero=zero)

@@ -9,7 +9,7 @@ from typing import Any
 from benchctl.analysis.frames import Source, sources
 from benchctl.config.model import Plot
 from benchctl.errors import PlotError
-from benchctl.plots.canvas import image
+from benchctl.plots.canvas import Limits, image
 from benchctl.plots.making import figure_of, job_of
 from benchctl.plots.paper import PAPERS, Paper
 from benchctl.plots.style import styled
@@ -33,7 +33,7 @@ class Picture:
 
 
 def picture(
-    plot: Plot, found: Sequence[Source], limits: tuple[float, float] | None = None, *, paper: Paper = PAPERS["light"]
+    plot: Plot, found: Sequence[Source], limits: Limits | None = None, *, paper: Paper = PAPERS["light"]
 ) -> Picture:
     """Draw a plot of some sources. limits: a part of its x axis, in seconds where that is a time; of the values of a
     boxplot. Raises PlotError, DataError.

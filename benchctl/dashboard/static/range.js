@@ -24,14 +24,21 @@ export function between(seen, panel, shares) {
   return shares.map((share) => valueAt(axis, share) * unit(seen)).sort((a, b) => a - b);
 }
 
-// An axis that shows a range, also one that no picture could be drawn of.
-export function withRange(seen, panel, range) {
-  const axis = panel[seen.zooms];
-  const limits = range ? range.split(",").map((edge) => Number(edge) / unit(seen)) : axis.limits;
+// A panel that shows a range, also one that no picture could be drawn of, where the range is of this panel.
+export function withRange(seen, number, range) {
+  const panel = seen.panels[number], axis = panel[seen.zooms];
+  const edges = range.split(",").slice(0, 2).map((edge) => Number(edge) / unit(seen));
+  const limits = range && panelOf(range) === number ? edges : axis.limits;
   const isLog = axis.is_log && limits[0] > 0;
   return { ...panel, [seen.zooms]: { ...axis, limits, is_log: isLog } };
 }
 
-export function asText(range) {
-  return range.map((edge) => String(Number(edge.toPrecision(13)))).join(",");
+export function panelOf(range) {
+  return Number(range.split(",")[2] ?? 0);
+}
+
+// A range as it is in an address: that of the first panel needs no number.
+export function asText(range, number) {
+  const edges = range.map((edge) => String(Number(edge.toPrecision(13))));
+  return [...edges, ...(number ? [number] : [])].join(",");
 }

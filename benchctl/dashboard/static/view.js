@@ -1,5 +1,5 @@
 // A plot in the page: the server draws it at the size, the theme and the range that are wanted.
-import { asText, between, valueAt, withRange } from "./range.js";
+import { asText, between, panelOf, valueAt, withRange } from "./range.js";
 import { sayAt, tableOf } from "./reading.js";
 
 const NARROWEST = 320, WIDEST = 1600, WIDTH_STEP = 20; // pixels
@@ -26,7 +26,7 @@ class View {
     this.range = this.query.get("range") ?? "";
     this.query.delete("range");
     this.turn = 0;
-    this.panel = 0;
+    this.panel = panelOf(this.range);
     this.image = document.createElement("img");
     this.image.hidden = true;
     this.image.alt = figure.dataset.title;
@@ -119,12 +119,12 @@ class View {
 
   step(name) {
     if (name === "all") this.go("");
-    else if (this.seen) this.zoom(STEPS[name], withRange(this.seen, this.seen.panels[this.panel], this.range));
+    else if (this.seen) this.zoom(STEPS[name], this.panel);
   }
 
-  zoom(shares, panel) {
-    const range = between(this.seen, panel, shares);
-    if (range.every(Number.isFinite) && range[1] > range[0]) this.go(asText(range));
+  zoom(shares, number) {
+    const range = between(this.seen, withRange(this.seen, number, this.range), shares);
+    if (range.every(Number.isFinite) && range[1] > range[0]) this.go(asText(range, number));
   }
 
   fillTable() {
@@ -187,8 +187,8 @@ class View {
     const { clientX, clientY } = drag.event;
     const far = this.seen.zooms === "x" ? event.clientX - clientX : event.clientY - clientY;
     if (Math.abs(far) < LEAST_DRAG) return;
-    const to = this.shares(event, drag.number)[this.seen.zooms], panel = this.seen.panels[drag.number];
-    this.zoom(drag.moves ? [drag.from - to, 1 + drag.from - to] : [drag.from, to].map(inside), panel);
+    const to = this.shares(event, drag.number)[this.seen.zooms];
+    this.zoom(drag.moves ? [drag.from - to, 1 + drag.from - to] : [drag.from, to].map(inside), drag.number);
   }
 
   drop() {
