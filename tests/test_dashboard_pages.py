@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import socket
@@ -311,3 +312,16 @@ def test_range_is_of_one_panel_where_each_has_an_axis_of_its_own(local: Bench, c
         assert 900 < second[1][0] < second[1][1] < 3100
     assert limits("time_series&x=time", "x", "&range=1,2") == [[1.0, 2.0]] * 2
     assert client.get(f"{query}boxplot&range=1,2,x").status_code == 400
+
+
+def test_picture_is_packed_for_who_can_unpack_it_and_one_too_large_is_refused(
+    local: Bench, client: FlaskClient
+) -> None:
+    keep(local, number=30_000)
+    query = "/plot.svg?run=run-001&source=lat&y=latency&type="
+    plain, packed = (client.get(f"{query}ecdf", headers={"Accept-Encoding": how}) for how in ("identity", "gzip"))
+    assert gzip.decompress(packed.data) == plain.data
+    assert (packed.headers["Content-Encoding"], packed.headers["Vary"]) == ("gzip", "Accept-Encoding")
+    answer = client.get("/api/plot?run=run-001&source=lat&type=time_series&y=latency&y=size&group_by=op&window=11ms")
+    assert answer.status_code == 422
+    assert answer.json["error"]["message"].endswith("; give a longer window or fewer lines, or take the PNG")  # type: ignore[index]

@@ -17,6 +17,7 @@ from pathlib import Path
 from benchctl.dashboard.wish import Drawn, Wish
 from benchctl.errors import BenchctlError, PlotError
 
+MOST_SVG_BYTES = 4_000_000  # a tenth on its way, as it is packed
 LOOKS_S = 1.0  # how often it looks whether its server is still there
 
 
@@ -58,6 +59,7 @@ def _draw(wish: Wish) -> Drawn:
     from benchctl.plots.choosing import as_config, chosen
     from benchctl.plots.paper import PAPERS
     from benchctl.plots.view import picture, sources_of
+    from benchctl.reports.text import size
     from benchctl.runs.loading import load_selected
     from benchctl.runs.store import Store
 
@@ -76,6 +78,10 @@ def _draw(wish: Wish) -> Drawn:
     for source in found:
         _refuse_outside(source.run.path, source.reading.files)
     made = picture(plots[0], found, Limits(*wish.limits) if wish.limits else None, paper=PAPERS[wish.theme])
+    if wish.format == "svg" and len(made.content) > MOST_SVG_BYTES:
+        raise PlotError(
+            f"as SVG this picture has {size(len(made.content))}; give a longer window or fewer lines, or take the PNG"
+        )
     return Drawn(made.content, dict(made.seen), made.table)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -22,6 +23,7 @@ THEMES = ("light", "dark")
 TEXTS = ("source", "type", "aggregation", "window", "scale", "time_axis")
 LISTS = ("x", "y", "group_by")
 KINDS = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf", "csv": "text/csv; charset=utf-8"}
+PACKED = ("svg", "csv")
 LONGEST = 300
 
 pages = Blueprint("plot", __name__)
@@ -80,11 +82,22 @@ def picture(kind: str) -> Any:
     if not isinstance(drawn, Drawn):
         return drawn
     content = drawn.table.encode() if kind == "csv" else drawn.content
-    answer = Response(content, content_type=KINDS[kind], headers=OF_FILES)
+    answer = _packed(content, kind)
     answer.add_etag()
     if request.args.get("download"):
         answer.headers.set("Content-Disposition", "attachment", filename=f"{drawn.seen['name'][:80]}.{kind}")
     return answer.make_conditional(request)
+
+
+def _packed(content: bytes, kind: str) -> Response:
+    """The file, small on its way where it is text and the browser can unpack it."""
+    answer = Response(content, content_type=KINDS[kind], headers=OF_FILES)
+    if kind in PACKED:
+        answer.vary.add("Accept-Encoding")
+        if request.accept_encodings["gzip"]:
+            answer.set_data(gzip.compress(content, 5, mtime=0))
+            answer.content_encoding = "gzip"
+    return answer
 
 
 @pages.get("/api/plot")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, floor, radians, sin
 from statistics import median
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from benchctl.analysis.across import by_window
@@ -23,6 +24,7 @@ MOST_BOXES, MOST_OWNERS, MOST_SERIES = 30, 10, 300
 TIMES = 15  # boxes along a time
 ROOM = 0.68  # of a picture's width for the names below
 REDUCED = (0.69, 0.0, 0.125)  # the line of an aggregation
+MOST_BEYOND = 1500  # rows beyond the whiskers that a panel shows, each of them 200 bytes of an SVG
 ASLANT = 30  # degrees
 MOST_OF_HEIGHT = 0.3  # of a picture for the names below
 LEAST_ROOM = 3  # a box alone is not wider than one of three
@@ -143,13 +145,20 @@ class _Panel:
             owner = self._owners.index(place.owner)
             shift = 0.0 if self._is_alone else (owner - (len(self._owners) - 1) / 2) * self._width * 1.08
             at = self._names.index(place.name) + shift
-            boxes.append(box(place.values))
+            boxes.append(self._thinned(box(place.values)))
             self._job.boxes.append(self._told(boxes[-1], place, at))
             self._box(boxes[-1], at, palette[place.colour])
             self._reduced(place, at)
         self._scale(boxes)
         self._finish(palette)
         return boxes
+
+    def _thinned(self, found: Box) -> Box:
+        """The box with so many rows beyond it as many boxes leave room for, the outermost among them."""
+        most = max(MOST_BEYOND // len(self._places), 2)
+        if len(found.fliers) <= most:
+            return found
+        return replace(found, fliers=found.fliers[np.linspace(0, len(found.fliers) - 1, most).astype(int)])
 
     def _scale(self, boxes: Sequence[Box]) -> None:
         low = min(min([found.low, *found.fliers]) for found in boxes)

@@ -13,7 +13,7 @@ import numpy as np
 from benchctl.plots.canvas import Job, Told
 from benchctl.plots.names import said
 
-MOST_TOLD = 600  # points of a line that are told beside the picture
+MOST_TOLD, MOST_IN_ALL = 600, 6000  # points that are told beside the picture: of a line, and about so many of all
 BOX = ("name", "of", "count", "low", "first", "median", "third", "high")
 _UNIT = re.compile(r"\(([^()]*)\)$")
 
@@ -25,7 +25,9 @@ def panels_of(job: Job, figure: Any) -> list[dict[str, Any]]:
 
 def seen(job: Job, panels: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The panels with so many points as a page needs, JSON-ready, and what else is known of the picture."""
-    thinned = [{**panel, "series": [_thinned(one) for one in panel["series"]]} for panel in panels]
+    number = sum(len(panel["series"]) for panel in panels)
+    most = min(MOST_TOLD, MOST_IN_ALL // max(number, 1))
+    thinned = [{**panel, "series": [_thinned(one, most) for one in panel["series"]]} for panel in panels]
     return {
         "name": job.plot.name,
         "type": job.plot.type,
@@ -84,9 +86,9 @@ def _points(told: Told) -> dict[str, Any]:
     return {"label": said(told.label), "points": points[np.isfinite(points).all(axis=1)].tolist()}
 
 
-def _thinned(series: Mapping[str, Any]) -> dict[str, Any]:
+def _thinned(series: Mapping[str, Any], most: int) -> dict[str, Any]:
     points = series["points"]
-    step = -(-len(points) // MOST_TOLD)
+    step = -(-len(points) // most)
     return {"label": series["label"], "points": [[_short(part) for part in point] for point in points[:: step or 1]]}
 
 
