@@ -16,6 +16,7 @@ import pytest
 import sshd as bed
 from dashboard_bed import keep, serving
 from flask.testing import FlaskClient
+from plots_bed import rows, run
 from workflow_bed import DEADLINE_S, Bench
 
 from benchctl.dashboard.app import create_app
@@ -325,3 +326,14 @@ def test_picture_is_packed_for_who_can_unpack_it_and_one_too_large_is_refused(
     answer = client.get("/api/plot?run=run-001&source=lat&type=time_series&y=latency&y=size&group_by=op&window=11ms")
     assert answer.status_code == 422
     assert answer.json["error"]["message"].endswith("; give a longer window or fewer lines, or take the PNG")  # type: ignore[index]
+
+
+def test_long_names_leave_room_for_the_data_on_a_phone(local: Bench, client: FlaskClient) -> None:
+    names = ["a-name-that-goes-on-and-on-for-ever-and-a-day", "another-name-that-goes-on-and-on-and-on-for-ever"]
+    run(local, rows(400, ops=names), None)
+    query = "/api/plot?run=run-001&source=lat&y=latency&width=320&group_by=op&type="
+    for kind in ("boxplot", "ecdf"):
+        (panel,) = client.get(query + kind).json["panels"]  # type: ignore[index]
+        _, _, width, height = panel["box"]
+        assert width > 0.6, kind
+        assert height > 0.2, kind
