@@ -39,7 +39,7 @@ def test_runs_are_filtered_opened_compared_and_zoomed(local: Bench, chromium: st
         expect(page.locator("tbody tr")).to_have_count(1)
         page.get_by_role("link", name="run-001").click()
         expect(page).to_have_title("run-001 succeeded - benchctl")
-        expect(page.locator("figure.view").first.locator("img")).to_have_js_property("complete", True)
+        expect(page.locator("figure.view").first.locator("img")).not_to_have_js_property("naturalWidth", 0)
         page.goto(address)
         for name in ("run-001", "run-002"):
             page.get_by_label(f"Choose {name}").check()
@@ -47,8 +47,8 @@ def test_runs_are_filtered_opened_compared_and_zoomed(local: Bench, chromium: st
         expect(page.get_by_role("heading", level=1)).to_have_text("2 compared")
         image = page.locator(".picture img")
         expect(image).not_to_have_js_property("naturalWidth", 0)
-        page.locator(".picture canvas").scroll_into_view_if_needed()
-        box = page.locator(".picture canvas").bounding_box()
+        page.locator(".picture").scroll_into_view_if_needed()
+        box = page.locator(".picture").bounding_box()
         assert box
         middle = box["y"] + box["height"] * 0.5
         page.mouse.move(box["x"] + box["width"] * 0.3, middle)

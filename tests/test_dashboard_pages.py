@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import socket
@@ -15,6 +16,7 @@ import pytest
 import sshd as bed
 from dashboard_bed import keep, serving
 from flask.testing import FlaskClient
+from plots_bed import rows, run
 from workflow_bed import DEADLINE_S, Bench
 
 from benchctl.dashboard.app import create_app
@@ -87,7 +89,7 @@ def test_plot_is_drawn_in_all_formats_and_zoomed_by_the_server(local: Bench, cli
     assert client.get(f"/plot.svg?{query}").data.startswith(b"<?xml")
     assert client.get(f"/plot.png?{query}").data.startswith(b"\x89PNG")
     assert client.get(f"/plot.pdf?{query}").data.startswith(b"%PDF")
-    assert client.get(f"/plot.csv?{query}").text.startswith("series,x,y,x is,y is\n")
+    assert client.get(f"/plot.csv?{query}").text.startswith("series,x,y,x is,y is,rows\n")
     whole, part = (client.get(f"/api/plot?{query}{more}").json for more in ("", "&range=0.5,1.5"))
     assert whole["panels"][0]["x"]["limits"][1] > 1.6 > part["panels"][0]["x"]["limits"][1]  # type: ignore[index]
     assert client.get("/api/plot?run=run-001&source=lat&type=histogram&y=nope").json["error"]["message"] == (  # type: ignore[index]
@@ -101,7 +103,7 @@ def test_part_of_a_time_is_drawn_of_the_rows_of_then(local: Bench, client: Flask
     query = "/api/plot?run=run-001&source=lat&type=time_series&y=latency"
     rows = [client.get(query + more).json["rows"] for more in ("", "&range=1,2", "&range=2,9")]  # type: ignore[index]
     assert rows == [400, 143, 114]
-    assert client.get(f"{query}&range=7,9").json["error"]["message"] == "there are no rows to draw"  # type: ignore[index]
+    assert client.get(f"{query}&range=7,9").json["error"]["message"] == "there are no rows from 7 to 9"  # type: ignore[index]
     for kind in ("ecdf", "percentiles"):
         seen = client.get(f"/api/plot?run=run-001&source=lat&type={kind}&y=latency&range=1.5,3").json
         assert seen["panels"][0]["x"]["limits"] == [1.5, 3.0]  # type: ignore[index]
@@ -293,3 +295,45 @@ def test_taken_port_is_refused_with_the_cure(local: Bench) -> None:
         with pytest.raises(UsageError) as refused:
             serve(local.results, "127.0.0.1", port, names=(), token="", say=print)
     assert refused.value.message == f"can't listen on 127.0.0.1 port {port}: Address already in use"
+
+
+def test_range_is_of_one_panel_where_each_has_an_axis_of_its_own(local: Bench, client: FlaskClient) -> None:
+    keep(local)
+    query = "/api/plot?run=run-001&source=lat&y=latency&y=size&type="
+
+    def limits(kind: str, which: str, more: str) -> list[list[float]]:
+        panels = client.get(f"{query}{kind}{more}").json["panels"]  # type: ignore[index]
+        return [panel[which]["limits"] for panel in panels]
+
+    for kind, which in (("histogram", "x"), ("ecdf", "x"), ("boxplot", "y")):
+        whole, first, second = (limits(kind, which, more) for more in ("", "&range=0.5,2", "&range=1000,3000,1"))
+        assert first[1] == whole[1]
+        assert second[0] == whole[0]
+        assert 0.4 < first[0][0] < first[0][1] < 2.1
+        assert 900 < second[1][0] < second[1][1] < 3100
+    assert limits("time_series&x=time", "x", "&range=1,2") == [[1.0, 2.0]] * 2
+    assert client.get(f"{query}boxplot&range=1,2,x").status_code == 400
+
+
+def test_picture_is_packed_for_who_can_unpack_it_and_one_too_large_is_refused(
+    local: Bench, client: FlaskClient
+) -> None:
+    keep(local, number=30_000)
+    query = "/plot.svg?run=run-001&source=lat&y=latency&type="
+    plain, packed = (client.get(f"{query}ecdf", headers={"Accept-Encoding": how}) for how in ("identity", "gzip"))
+    assert gzip.decompress(packed.data) == plain.data
+    assert (packed.headers["Content-Encoding"], packed.headers["Vary"]) == ("gzip", "Accept-Encoding")
+    answer = client.get("/api/plot?run=run-001&source=lat&type=time_series&y=latency&y=size&group_by=op&window=11ms")
+    assert answer.status_code == 422
+    assert answer.json["error"]["message"].endswith("; give a longer window or fewer lines, or take the PNG")  # type: ignore[index]
+
+
+def test_long_names_leave_room_for_the_data_on_a_phone(local: Bench, client: FlaskClient) -> None:
+    names = ["a-name-that-goes-on-and-on-for-ever-and-a-day", "another-name-that-goes-on-and-on-and-on-for-ever"]
+    run(local, rows(400, ops=names), None)
+    query = "/api/plot?run=run-001&source=lat&y=latency&width=320&group_by=op&type="
+    for kind in ("boxplot", "ecdf"):
+        (panel,) = client.get(query + kind).json["panels"]  # type: ignore[index]
+        _, _, width, height = panel["box"]
+        assert width > 0.6, kind
+        assert height > 0.2, kind

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,13 +15,15 @@ from benchctl.dashboard.finding import MOST_COMPARED, compared, directory_of, st
 from benchctl.dashboard.guard import OF_FILES, refusal
 from benchctl.dashboard.run_page import plots_of
 from benchctl.dashboard.wish import Drawn, Wish
-from benchctl.runs.record import RunRecord
+from benchctl.runs.record import ColumnRecord, RunRecord
 
 TYPES = ("time_series", "histogram", "boxplot", "ecdf", "percentiles")
 AGGREGATIONS = ("avg", "median", "p95", "p99", "min", "max", "count", "rate")
+THEMES = ("light", "dark")
 TEXTS = ("source", "type", "aggregation", "window", "scale", "time_axis")
 LISTS = ("x", "y", "group_by")
 KINDS = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf", "csv": "text/csv; charset=utf-8"}
+PACKED = ("svg", "csv")
 LONGEST = 300
 
 pages = Blueprint("plot", __name__)
@@ -53,9 +57,20 @@ def form(records: list[RunRecord]) -> dict[str, Any]:
         "lists": lists,
         "outputs": outputs,
         "names": names,
+        "choices": choices(outputs),
+        "run_names": request.args.getlist("run"),
+    }
+
+
+def choices(outputs: Mapping[str, Mapping[str, ColumnRecord]]) -> dict[str, Sequence[str]]:
+    """What may be chosen for a plot of one's own. outputs: their columns, by name."""
+    columns = [pair for of_output in outputs.values() for pair in of_output.items()]
+    texts = [name for name, column in columns if column.type == "string"]
+    return {
         "types": TYPES,
         "aggregations": AGGREGATIONS,
-        "run_names": request.args.getlist("run"),
+        "numbers": list(dict.fromkeys(name for name, column in columns if column.type in ("integer", "float"))),
+        "groups": list(dict.fromkeys([*texts, "host", "case", "run"])),
     }
 
 
@@ -67,11 +82,22 @@ def picture(kind: str) -> Any:
     if not isinstance(drawn, Drawn):
         return drawn
     content = drawn.table.encode() if kind == "csv" else drawn.content
-    answer = Response(content, content_type=KINDS[kind], headers=OF_FILES)
+    answer = _packed(content, kind)
     answer.add_etag()
     if request.args.get("download"):
         answer.headers.set("Content-Disposition", "attachment", filename=f"{drawn.seen['name'][:80]}.{kind}")
     return answer.make_conditional(request)
+
+
+def _packed(content: bytes, kind: str) -> Response:
+    """The file, small on its way where it is text and the browser can unpack it."""
+    answer = Response(content, content_type=KINDS[kind], headers=OF_FILES)
+    if kind in PACKED:
+        answer.vary.add("Accept-Encoding")
+        if request.accept_encodings["gzip"]:
+            answer.set_data(gzip.compress(content, 5, mtime=0))
+            answer.content_encoding = "gzip"
+    return answer
 
 
 @pages.get("/api/plot")
@@ -89,9 +115,8 @@ def _drawn(kind: str) -> Any:
     states = tuple(stamp_of(directory_of(name.partition(":")[0]).path) for name in wish.runs)
     drawn = state().painter.draw(wish, states)
     if drawn is None:
-        answer = Response("Too many pictures are being drawn; try again in a moment.", 503, content_type="text/plain")
-        answer.headers["Retry-After"] = "2"
-        return answer
+        text = "Too many pictures are being drawn; try again in a moment."
+        return (*refusal(503, "Not yet drawn", text), {"Retry-After": "2"})
     return refusal(422, "Not drawn", drawn.error) if drawn.error else drawn
 
 
@@ -99,7 +124,7 @@ def _wish(kind: str) -> Wish:
     runs = request.args.getlist("run")
     if not 1 <= len(runs) <= MOST_COMPARED:
         raise BadWish(f"run: from one to {MOST_COMPARED} of them")
-    texts = {name: request.args.get(name, "") for name in (*TEXTS, "name", "width", "height", "range")}
+    texts = {name: request.args.get(name, "") for name in (*TEXTS, "name", "width", "height", "range", "theme")}
     lists = {name: tuple(value for value in request.args.getlist(name) if value) for name in LISTS}
     too_long = [k for k, v in [*texts.items(), *((k, v) for k, vs in lists.items() for v in vs)] if len(v) > LONGEST]
     if too_long or any(len(values) > 12 for values in lists.values()):
@@ -107,8 +132,12 @@ def _wish(kind: str) -> Wish:
     keys: dict[str, Any] = {name: texts[name] for name in TEXTS if texts[name]}
     keys |= {name: list(values) for name, values in lists.items() if values}
     keys |= {name: _length(name, texts[name]) for name in ("width", "height") if texts[name]}
+    if texts["theme"] not in ("", *THEMES):
+        raise BadWish(f"theme: {' or '.join(THEMES)}")
     pairs = tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in keys.items())
-    return Wish(state().root, tuple(runs), texts["name"], pairs, _limits(texts["range"]), kind)
+    return Wish(
+        state().root, tuple(runs), texts["name"], pairs, _limits(texts["range"]), kind, texts["theme"] or THEMES[0]
+    )
 
 
 def _length(name: str, text: str) -> str:
@@ -119,13 +148,16 @@ def _length(name: str, text: str) -> str:
     return f"{pixels / 96:.2f}in"
 
 
-def _limits(text: str) -> tuple[float, float] | None:
+def _limits(text: str) -> tuple[float, float, int] | None:
+    """`10,20`, of the first panel, or `10,20,1`, of the second."""
     if not text:
         return None
+    edges, panel = (text.split(",")[:2], text.split(",")[2:])
     try:
-        low, high = (float(part) for part in text.split(","))
+        low, high = (float(edge) for edge in edges)
+        (number,) = (int(part) for part in panel or ["0"])
     except ValueError as error:
         raise BadWish("range: two numbers with a comma, such as 10,20") from error
     if not -1e15 < low < high < 1e15:
         raise BadWish("range: the smaller number first")
-    return low, high
+    return low, high, number

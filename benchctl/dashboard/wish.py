@@ -9,14 +9,18 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Wish:
-    """A picture: of runs, named as for `benchctl plot`, by the config's plot `name`, or as `keys` of a plot say."""
+    """A picture: of runs, named as for `benchctl plot`, by the config's plot `name`, or as `keys` of a plot say.
+
+    limits: the range of its axis that is wanted, and of which panel. theme: the paper it is drawn on, light or dark.
+    """
 
     root: Path
     runs: tuple[str, ...]
     name: str = ""
     keys: tuple[tuple[str, Any], ...] = ()
-    limits: tuple[float, float] | None = None
+    limits: tuple[float, float, int] | None = None
     format: str = "svg"
+    theme: str = "light"
 
 
 @dataclass(frozen=True)
@@ -27,3 +31,7 @@ class Drawn:
     seen: Any = None
     table: str = ""
     error: str = ""
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.content) + len(self.table)

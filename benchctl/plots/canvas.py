@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import floor
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import seaborn as sns
 from matplotlib.figure import Figure
@@ -18,6 +18,7 @@ from benchctl.config.model import Plot
 from benchctl.errors import PlotError
 from benchctl.plots.legend import add_legends
 from benchctl.plots.names import listed_gaps, missing_glyphs, natural, shown, width_in, wrapped
+from benchctl.plots.paper import PAPERS, Paper
 from benchctl.plots.style import DASHES, STYLES, Look, Style, looks
 
 if TYPE_CHECKING:
@@ -32,14 +33,34 @@ TICKS_ROOM = 0.75  # of a picture's width for the numbers below an axis
 _METADATA: dict[str, dict[str, None]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
+class Limits(NamedTuple):
+    """A part of an axis, in seconds where it is a time. panel: of which panel, where each has an axis of its own."""
+
+    low: float
+    high: float
+    panel: int = 0
+
+
+@dataclass(frozen=True)
+class Told:
+    """The points of a line or the bars of a histogram. rows: how many are behind each, if known."""
+
+    label: str
+    x: Any
+    y: Any
+    rows: Any = ()
+
+
 @dataclass
 class Job:
     """A plot to be made of some rows.
 
     owners: each run and case that the picture is of, in order, which has its colour by that. stages: when those were
     that may be shown behind the data. zeros: by run, case and trial, when its time began, as seconds since 1970.
-    stamp: the timestamp on x, if there is one. limits: the part of the x axis that is wanted, None for all of it.
-    x_unit_s: how many seconds a unit of the x axis is, where it is a time. boxes: what a boxplot shows, by panel.
+    stamp: the timestamp on x, if there is one. limits: the part of the axis that is wanted, of the values in a boxplot,
+    else of x; None for all of it. paper: what it is drawn on.
+    x_unit_s: how many seconds a unit of the x axis is, where it is a time. boxes: what a boxplot shows. told: what is
+    drawn in each panel, for those who can't see it.
     settings collects what was chosen, notes what the picture is of, cautions what nobody may miss who reads it.
     """
 
@@ -50,9 +71,11 @@ class Job:
     stages: Sequence[Bound] = ()
     zeros: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
     stamp: str = ""
-    limits: tuple[float, float] | None = None
+    limits: Limits | None = None
+    paper: Paper = PAPERS["light"]
     x_unit_s: float | None = None
     boxes: list[dict[str, Any]] = field(default_factory=list)
+    told: dict[Any, list[Told]] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     cautions: list[str] = field(default_factory=list)
@@ -104,7 +127,8 @@ class Job:
         dashes = [_parts(key, by_dash) for key in keys]
         names = [_parts(key, (*by_colour, *by_dash)) for key in keys]
         found = looks(list(zip(numbers, dashes, strict=True)), self.plot.palette)
-        return [(shown(*parts) if parts else "", look) for parts, look in zip(names, found, strict=True)]
+        fitting = [Look(self.paper.readable(look.colour), look.dash) for look in found]
+        return [(shown(*parts) if parts else "", look) for parts, look in zip(names, fitting, strict=True)]
 
     def _tellable(self, dimensions: Sequence[str], keys: Sequence[Mapping[str, str]]) -> list[str]:
         """Those of some dimensions that there are dashes enough for; the one with the most names is left out first."""
@@ -114,6 +138,13 @@ class Job:
         if out := [name.removeprefix("file.") for name in dimensions if name not in left]:
             self.warn(f"lines of one look differ in {' and '.join(out)}")
         return left
+
+    def limits_of(self, panel: int) -> tuple[float, float] | None:
+        """What is wanted of the axis that a panel has for itself."""
+        return self.limits[:2] if self.limits and self.limits.panel == panel else None
+
+    def tell(self, axes: Any, told: Told) -> None:
+        self.told.setdefault(axes, []).append(told)
 
     def warn(self, text: str) -> None:
         """A caution, which panels may share."""
@@ -180,7 +211,7 @@ def finish(job: Job, figure: Figure, axes: Sequence[Axes]) -> None:
     notes = "; ".join(job.cautions if style.is_printed else [*job.notes, *job.cautions])
     if notes:
         text = wrapped(notes, width, style.small * 0.9, most=6)
-        figure.supxlabel(text, fontsize=style.small * 0.9, color="0.35", x=0.01, ha="left")
+        figure.supxlabel(text, fontsize=style.small * 0.9, color=job.paper.grey(0.35), x=0.01, ha="left")
 
 
 def _thin_out(axes: Axes, style: Style, width: float) -> None:

@@ -25,13 +25,14 @@ def draw(job: Job) -> Figure:
     dimensions = list(dict.fromkeys(["run", "case", *job.groups]))
     series = job.split(dimensions, most=MOST_LINES)
     known = job.told_apart([dict(zip(dimensions, one.key, strict=True)) for one in series])
-    for name, each in zip(names, axes, strict=True):
+    for number, (name, each) in enumerate(zip(names, axes, strict=True)):
         for one, (label, look) in zip(series, known, strict=True):
             style = {"color": look.colour, "linestyle": look.dash, "label": label or None}
             _line(job, each, one.values(name), style)
         _axes(job, each, name)
-        if job.limits:
-            _limit(each, job.limits)
+        limits = job.limits_of(number) if job.plot.type == "ecdf" else job.limits  # percentiles share their axis
+        if limits:
+            _limit(each, limits[:2])
     if job.plot.type == "percentiles":
         _percentile_axis(axes[-1], max(one.count for one in series), job.style.width_in)
     job.notes.append(f"{job.rows.count:,} rows")

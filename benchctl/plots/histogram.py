@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from benchctl.analysis.aggregate import Bins, counted, fitting_bins, reduce
 from benchctl.analysis.numbers import numbers
 from benchctl.errors import PlotError
-from benchctl.plots.canvas import Job, finish, log_axis, panels
+from benchctl.plots.canvas import Job, Told, finish, log_axis, panels
 from benchctl.plots.few import few_rows
 from benchctl.plots.style import Look
 
@@ -41,8 +41,8 @@ def draw(job: Job) -> Figure:
     series = job.split(dimensions, most=MOST_SERIES)
     known = job.told_apart([dict(zip(dimensions, one.key, strict=True)) for one in series])
     job.notes.append(f"{job.rows.count:,} rows")
-    for name, each in zip(names, axes, strict=True):
-        values = [_wanted(job, one.values(name)) for one in series]
+    for number, (name, each) in enumerate(zip(names, axes, strict=True)):
+        values = [_wanted(job, one.values(name), job.limits_of(number)) for one in series]
         shown = [_Shown(label, its, look) for its, (label, look) in zip(values, known, strict=True) if len(its)]
         if not shown:
             raise PlotError(f"there are no rows with such a {name}")
@@ -53,11 +53,11 @@ def draw(job: Job) -> Figure:
     return figure
 
 
-def _wanted(job: Job, values: Any) -> Any:
+def _wanted(job: Job, values: Any, limits: tuple[float, float] | None) -> Any:
     """Those of the values that are within the limits, if there are any."""
-    if job.limits is None:
+    if limits is None:
         return values
-    low, high = job.limits
+    low, high = limits
     chosen = np.concatenate([chunk[(chunk >= low) & (chunk <= high)] for chunk in values.chunks()])
     job.notes.append(f"of {len(values):,} rows the {len(chosen):,} from {low:.4g} to {high:.4g}")
     return numbers(chosen)
@@ -71,8 +71,10 @@ def _panel(job: Job, axes: Any, name: str, shown: list[_Shown]) -> None:
     for one in shown:
         counts, more = counted(one.values, bins)
         above += more
+        heights = counts if is_one else counts / len(one.values) * 100
+        job.tell(axes, Told(one.label, _middles(bins), heights, counts))
         label = _label(job, axes, name, one, is_one=is_one)
-        _bars(axes, bins, counts if is_one else counts / len(one.values) * 100, one=one, label=label, among=len(shown))
+        _bars(axes, bins, heights, one=one, label=label, among=len(shown))
     if bins.is_log:
         axes.set_xlim(bins.edges[0], bins.edges[-1])
         log_axis(axes, "x")
@@ -111,17 +113,17 @@ def _label(job: Job, axes: Any, name: str, one: _Shown, *, is_one: bool) -> str 
     text = " ".join(filter(None, (how, f"{found:.4g}", job.rows.units.get(name), few_rows(how, len(one.values)))))
     job.settings.setdefault("values", []).append({"column": name, "of": one.label, how: found})
     line = {"linestyle": (0, (1.5, 1.5)), "linewidth": job.style.line, "zorder": 4}
-    axes.axvline(found, color="0.15" if is_one else one.look.colour, label=text if is_one else None, **line)
+    axes.axvline(
+        found, color=job.paper.grey(0.15) if is_one else one.look.colour, label=text if is_one else None, **line
+    )
     return None if is_one else f"{one.label} ({text})"
 
 
 def _bars(axes: Any, bins: Bins, weights: Any, *, one: _Shown, label: str | None, among: int) -> None:
     """Bars for a series alone, outlines for several; more than two of them would hide each other when filled."""
-    edges = list(bins.edges)
-    middles = [(low * high) ** 0.5 if bins.is_log else (low + high) / 2 for low, high in pairwise(edges)]
     width = sns.plotting_context()["lines.linewidth"]
     sns.histplot(
-        x=middles,
+        x=_middles(bins),
         weights=weights,
         bins=_as_seaborn_has_them(bins),
         ax=axes,
@@ -133,6 +135,10 @@ def _bars(axes: Any, bins: Bins, weights: Any, *, one: _Shown, label: str | None
         linewidth=width * 0.3 if among == 1 else width,
         **({} if among == 1 else {"linestyle": one.look.dash}),
     )
+
+
+def _middles(bins: Bins) -> list[float]:
+    return [(low * high) ** 0.5 if bins.is_log else (low + high) / 2 for low, high in pairwise(bins.edges)]
 
 
 def _as_seaborn_has_them(bins: Bins) -> list[float]:

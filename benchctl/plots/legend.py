@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchctl.plots.names import width_in
+from benchctl.plots.names import fitting, width_in
 from benchctl.plots.style import Style
 
 MOST_ENTRIES = 24
@@ -20,17 +20,18 @@ LINE_EM = 1.45
 
 def add_legends(figure: Figure, axes: Sequence[Any], style: Style, *, grows: bool) -> None:
     """One for all panels where they have the same entries, else each its own. grows: the figure may become higher."""
-    entries = [_entries(each) for each in axes]
+    room = figure.get_figwidth() * 0.9 - HANDLE_EM * style.small / 72
+    entries = [_entries(each, room, style.small) for each in axes]
     if len(axes) > 1 and all(labels == entries[0][1] for _, labels in entries):
         entries = [entries[0], *[([], [])] * (len(axes) - 1)]
     wide = max((width_in(label, style.small) for _, labels in entries for label in labels), default=0.0)
     wide += HANDLE_EM * style.small / 72
     tall = LINE_EM * style.small / 72
-    room = figure.get_figheight() / len(axes) * 0.85
+    height = figure.get_figheight() / len(axes) * 0.85
     is_beside = (
         not style.is_printed
         and wide < WIDEST * figure.get_figwidth()
-        and all(len(labels) * tall < room for _, labels in entries)
+        and all(len(labels) * tall < height for _, labels in entries)
     )
     for each, (handles, labels) in zip(axes, entries, strict=True):
         if not labels:
@@ -58,12 +59,13 @@ def _above(axes: Any, handles: list[Any], labels: list[str], *, columns: int) ->
     )
 
 
-def _entries(axes: Any) -> tuple[list[Any], list[str]]:
+def _entries(axes: Any, room: float, points: float) -> tuple[list[Any], list[str]]:
+    """What a legend tells, in names that fit into so many inches."""
     handles, labels = axes.get_legend_handles_labels()
     if legend := axes.get_legend():
         legend.remove()
     once = dict(zip(labels, handles, strict=True))  # lines of one look and name are told once
-    labels, handles = list(once), list(once.values())
+    labels, handles = [fitting(label, room, points) for label in once], list(once.values())
     if len(labels) > MOST_ENTRIES:
         more = len(labels) - MOST_ENTRIES + 1
         handles[MOST_ENTRIES - 1 :] = [Line2D([], [], linestyle="none")]

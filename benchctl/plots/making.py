@@ -17,7 +17,8 @@ from benchctl.analysis.rows import Rows, Within
 from benchctl.config.model import Plot, slug
 from benchctl.errors import BenchctlError, PlotError
 from benchctl.plots import boxplot, curves, histogram, time_series
-from benchctl.plots.canvas import Job, image
+from benchctl.plots.canvas import Job, Limits, image
+from benchctl.plots.paper import PAPERS, Paper
 from benchctl.plots.placing import Target
 from benchctl.plots.stages import bounds
 from benchctl.plots.style import styled
@@ -125,9 +126,14 @@ class _Making:
 
 
 def job_of(
-    plot: Plot, found: Sequence[Source], columns: Sequence[Columns], limits: tuple[float, float] | None = None
+    plot: Plot,
+    found: Sequence[Source],
+    columns: Sequence[Columns],
+    limits: Limits | None = None,
+    *,
+    paper: Paper = PAPERS["light"],
 ) -> Job:
-    """What is to be drawn. limits: the part of the x axis that is wanted; of a time in seconds.
+    """What is to be drawn. limits: the part of the x axis that is wanted, of a time in seconds; of a boxplot's values.
 
     Raises PlotError, DataError.
     """
@@ -139,7 +145,9 @@ def job_of(
                 raise PlotError(f"{source.run.id}: output {plot.source!r} was kept without a column {name!r}")
     stamps = [name for name, kind in types.items() if kind == "timestamp" and name in wanted]
     stamp = next((name for name in plot.x if types[name] == "timestamp"), "")
-    within = Within(*limits, is_clock=plot.time_axis == "clock") if limits and stamp else None
+    within = (
+        Within(*limits[:2], is_clock=plot.time_axis == "clock") if limits and stamp and plot.type != "boxplot" else None
+    )
     rows = Rows(found, columns, stamps[0] if stamps else None, within=within)
     groups = [rows.dimension(name) for name in (*plot.x, *plot.group_by) if types.get(name, "string") == "string"]
     names = dict(zip(dict.fromkeys(source.run.uid for source in found), rows.runs, strict=True))
@@ -159,6 +167,7 @@ def job_of(
         cautions=list(rows.notes),
         stamp=stamp,
         limits=limits,
+        paper=paper,
     )
 
 

@@ -29,6 +29,11 @@ def shown(*parts: str, longest: int = LONGEST) -> str:
     return f"\u200b{text}" if text.startswith("_") else text
 
 
+def said(text: str) -> str:
+    """A shown name as it is to be read elsewhere than in a legend."""
+    return text.removeprefix("\u200b")
+
+
 def natural(text: str) -> list[tuple[int, int, str]]:
     """A key to sort by in which `2 threads` comes before `10 threads`."""
     parts = re.findall(r"[0-9]{1,18}|[^0-9]+", text)
@@ -39,6 +44,11 @@ def width_in(text: str, points: float) -> float:
     """About how wide a text is, in inches."""
     letters = sum(1.8 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
     return letters * EM * points / 72
+
+
+def fitting(text: str, width: float, points: float) -> str:
+    """A name cut to as many letters as fit into so many inches."""
+    return text if width_in(text, points) <= width else shown(text, longest=max(int(width / (EM * points / 72)), 8))
 
 
 def wrapped(text: str, width: float, points: float, *, most: int = 3) -> str:

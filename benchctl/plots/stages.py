@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from benchctl.plots.names import shown, width_in
+from benchctl.plots.paper import Paper
 from benchctl.plots.style import Style
 from benchctl.runs.record import TrialRecord
 
@@ -52,7 +53,9 @@ def _since(began: datetime | None, moment: datetime) -> float:
     return (moment - began).total_seconds() if began else 0.0
 
 
-def shade(axes: Sequence[Any], stages: Sequence[Bound], style: Style, *, scale_s: float, zero: float = 0.0) -> None:
+def shade(
+    axes: Sequence[Any], stages: Sequence[Bound], style: Style, *, paper: Paper, scale_s: float, zero: float = 0.0
+) -> None:
     """Every second stage darker, with the names above the first panel where there is room.
 
     scale_s: seconds in a unit of the axis; zero: where on it the trial began. The axes' limits stay.
@@ -67,7 +70,7 @@ def shade(axes: Sequence[Any], stages: Sequence[Bound], style: Style, *, scale_s
         if left >= right:
             continue
         for each in axes:
-            each.axvspan(left, right, color="0.94" if number % 2 == 0 else "0.975", linewidth=0, zorder=0)
+            each.axvspan(left, right, color=paper.grey(0.94 if number % 2 == 0 else 0.975), linewidth=0, zorder=0)
         text = shown(name, longest=24)
         if width_in(text, style.small) < (right - left) / (high - low) * across:
             axes[0].text(
@@ -76,7 +79,7 @@ def shade(axes: Sequence[Any], stages: Sequence[Bound], style: Style, *, scale_s
                 ha="center",
                 va="bottom",
                 fontsize=style.small,
-                color="0.4",
+                color=paper.grey(0.4),
             )
     for each in axes:
         each.set_xlim(low, high)

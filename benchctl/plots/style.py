@@ -12,6 +12,7 @@ import matplotlib as mpl
 import seaborn as sns
 
 from benchctl.config.picture import NAMED_IN, PALETTES
+from benchctl.plots.paper import PAPERS, Paper
 
 DASHES: list[Any] = ["-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (3, 1, 1, 1, 1, 1))]
 POINTS_PER_IN = 72
@@ -54,11 +55,11 @@ _RC: dict[str, Any] = {
 
 
 @contextmanager
-def styled(style: Style) -> Iterator[None]:
+def styled(style: Style, paper: Paper = PAPERS["light"]) -> Iterator[None]:
     """Everything about a figure, its saving too, is to be done in here."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # such as glyphs that the font has not, which its notes speak of
-        settings: Any = {**sns.axes_style("whitegrid"), **_RC, **_sizes(style)}
+        settings: Any = {**sns.axes_style("whitegrid"), **_RC, **_sizes(style), **paper.settings}
         with mpl.rc_context(settings):
             yield
 

@@ -16,7 +16,7 @@ from benchctl.analysis.aggregate import COUNTING, fitting_window
 from benchctl.analysis.rows import Series
 from benchctl.analysis.windows import Windows, windows
 from benchctl.errors import PlotError
-from benchctl.plots.canvas import Job, finish, panels, scale_values
+from benchctl.plots.canvas import Job, Told, finish, panels, scale_values
 from benchctl.plots.few import rows_needed
 from benchctl.plots.stages import shade
 from benchctl.plots.style import Look
@@ -174,6 +174,8 @@ class _Pen:
         """A line that breaks where there are no rows; a point alone has a mark, one of too few rows a hollow one."""
         x, y = zero + found.middles / self._scale_s, found.values.astype(np.float64)  # counts have no NaN for a break
         self._drawn.append(y)
+        if label is not None:
+            self._job.tell(axes, Told(label, x, y, found.counts))
         breaks = np.flatnonzero(np.diff(found.middles) > GAP * self._window_s) + 1
         style: dict[str, Any] = {"color": look.colour, "alpha": alpha, "zorder": 2 + alpha}
         axes.plot(
@@ -184,7 +186,7 @@ class _Pen:
         marked = np.ones(len(x), bool) if self._is_marked and is_marked else np.zeros(len(x), bool)
         marked[edges[:-1][np.diff(edges) == 1]] = True
         few = found.counts < self._needed
-        for which, face in ((marked & ~few, look.colour), (marked & few, "white")):
+        for which, face in ((marked & ~few, look.colour), (marked & few, self._job.paper.grey(1))):
             axes.plot(
                 *(x[which], y[which]),
                 **(style | {"linestyle": "none", "marker": "o", "markersize": self._job.style.marker}),
@@ -195,11 +197,11 @@ class _Pen:
     def finish_x(self, axes: Sequence[Any]) -> None:
         """The label and the limits of time, and the stages behind the data."""
         axes[0].margins(x=0.02)
-        axes[0].set_xlim(axes[0].get_xlim())
         job = self._job
+        axes[0].set_xlim([edge / self._scale_s for edge in job.limits[:2]] if job.limits else axes[0].get_xlim())
         zero = min(job.zeros.values(), default=0.0) / DAY_S if self._is_clock else 0.0
         if job.rows.since_trial and not (self._is_clock and len(job.zeros) > 1):
-            shade(axes, job.stages, job.style, scale_s=self._scale_s, zero=zero)
+            shade(axes, job.stages, job.style, paper=job.paper, scale_s=self._scale_s, zero=zero)
         if self._is_clock:
             _clock(axes[-1])
         else:
