@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from benchctl.analysis.findings import Comparison
+    from benchctl.calibrating import Calibrated
     from benchctl.config.model import Benchmark
     from benchctl.events import Listener
     from benchctl.exporting import Exported
@@ -31,6 +32,8 @@ __version__ = "0.1.0"
 __all__ = [
     "BenchctlError",
     "ConfigError",
+    "calibrate",
+    "calibration_of",
     "compare",
     "compile_plan",
     "copy",
@@ -161,7 +164,7 @@ def resume(
     directory = open_store(results).find(selector)
     record = load_record(directory)
     chosen, planned = record.options, record.planned
-    benchmark = load(record.config.get("path"), overrides=chosen.get("set"))
+    benchmark = _in_order(load(record.config.get("path"), overrides=chosen.get("set")), planned.get("order"))
     plan = compile_benchmark(
         benchmark,
         skip=chosen.get("skip") or (),
@@ -179,6 +182,55 @@ def resume(
     )
     evaluation = evaluation_of(benchmark, draws=not chosen.get("no_plots"))
     return resume_run(plan, directory, options, hearing, evaluation=evaluation, repeats_failed=failed)
+
+
+def _in_order(benchmark: Benchmark, order: Any) -> Benchmark:
+    """With its trials in the order of the run that is taken up; a calibration's may be another than the config's."""
+    from dataclasses import replace
+
+    return replace(benchmark, trials=replace(benchmark.trials, order=order or benchmark.trials.order))
+
+
+def calibrate(
+    benchmark: Benchmark,
+    *,
+    repeat: int | None = None,
+    metrics: Sequence[str] = (),
+    results: str | Path | None = None,
+    tags: Sequence[str] = (),
+    **chosen: Any,
+) -> Calibrated:
+    """Measure each case against itself, in a run that is kept: how noisy it is, and what can be told apart by it.
+
+    repeat: how many trials stand against as many others, so that twice as many are made; None is the config's number,
+    at least 10. metrics: as for `compare`. results, tags and chosen: as for `run`. Of a run that failed or ended early
+    `floors` holds what its trials say all the same, which may be nothing. Raises UsageError.
+    """
+    from benchctl.calibrating import TAG, Calibrated, in_turns, trials_a_side
+
+    trials = trials_a_side(benchmark, repeat)
+    turns = in_turns(benchmark)
+    record = run(turns, results=results, repeat=2 * trials, tags=[TAG, *tags], draws=False, **chosen)
+    try:
+        return calibration_of(record, metrics=metrics, results=results_directory(benchmark, results))
+    except UsageError as error:
+        if not record.exit_code:
+            raise UsageError(error.message, hint=f"the run is kept: benchctl calibrate --of {record.id}") from error
+        return Calibrated(record, (), trials)
+
+
+def calibration_of(
+    run: str | RunRecord, *, metrics: Sequence[str] = (), results: str | Path | None = None
+) -> Calibrated:
+    """What the trials of a kept run, which took turns, say of its noise; kept for later comparisons.
+
+    run, results: as for `find`. Raises UsageError where they say nothing, RunNotFound, RunUnreadable.
+    """
+    from benchctl import given
+    from benchctl.calibrating import calibrated
+
+    (record,) = _records(run, results)
+    return calibrated(record, open_store(results), given.texts(metrics, "metrics"))
 
 
 def _noise() -> str:

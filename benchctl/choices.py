@@ -12,6 +12,7 @@ from benchctl import given
 from benchctl.errors import UsageError
 
 if TYPE_CHECKING:
+    from benchctl.calibrating import Calibrated
     from benchctl.config.model import Benchmark
     from benchctl.events import Listener
     from benchctl.runs.record import RunRecord
@@ -62,6 +63,25 @@ class Choices:
             timeout_s=limit(self.timeout),
             overrides=pairs(self.settings, "--set"),
             draws=not self.no_plots,
+            listeners=listeners,
+        )
+
+    def calibrate(self, benchmark: Benchmark, metrics: Sequence[str], listeners: Sequence[Listener]) -> Calibrated:
+        import benchctl
+
+        return benchctl.calibrate(
+            benchmark,
+            results=self.results,
+            skip=self.skip,
+            only=self.only,
+            cases=self.cases,
+            repeat=self.repeat,
+            metrics=metrics,
+            env=environment(self.env),
+            tags=self.tags,
+            note=self.note,
+            timeout_s=limit(self.timeout),
+            overrides=pairs(self.settings, "--set"),
             listeners=listeners,
         )
 

@@ -97,7 +97,7 @@ def comparisons(base: Given, candidates: Sequence[Given], asked: Asked, store: S
     for named in (pairs[0][0], *candidates):
         _check_measured(named)
     names = metric_names([part for pair in pairs for one in pair for part in map(one.part, one.cases)], asked)
-    return [_comparison(*pair, names, asked, store) for pair in map(_told_apart, map(_same_case, pairs))]
+    return [_comparison(*pair, names, asked=asked, store=store) for pair in map(_told_apart, map(_same_case, pairs))]
 
 
 def _cases_of(base: Given) -> list[tuple[Given, Given]]:
@@ -140,9 +140,7 @@ def _told_apart(pair: tuple[Given, Given]) -> tuple[Given, Given]:
     return base, candidate
 
 
-def _comparison(
-    base: Given, candidate: Given, names: Sequence[str], asked: Asked, store: Store
-) -> Comparison:
+def _comparison(base: Given, candidate: Given, names: Sequence[str], *, asked: Asked, store: Store) -> Comparison:
     pairs, notes = _pairs(base, candidate)
     calibration, damage = _calibration(base.run, candidate.run, store)
     notes += damage

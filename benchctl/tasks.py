@@ -47,7 +47,7 @@ class BenchmarkTask(Task[Any]):
 
 
 def collection(config: str | Path) -> Collection:
-    """The tasks of one benchmark: run, list, show, plot, compare, and one per stage under `stages`.
+    """The tasks of one benchmark: run, calibrate, list, show, plot, compare, export, serve, and one per stage.
 
     config: relative to the file that calls this, or to the current directory where no file does. A config with
     problems ends `inv` with those.
@@ -56,7 +56,7 @@ def collection(config: str | Path) -> Collection:
     path = (Path(caller).resolve().parent if caller else Path.cwd()) / config
     with _ending_inv():
         benchmark = benchctl.load(path)
-    made = Collection(_run_task(path), _list_task(benchmark), _show_task(benchmark))
+    made = Collection(_run_task(path), _calibrate_task(path), _list_task(benchmark), _show_task(benchmark))
     made.add_task(_plot_task(benchmark))
     made.add_task(_compare_task(benchmark))
     made.add_task(_export_task(benchmark))
@@ -92,6 +92,36 @@ def _run_task(path: Path) -> BenchmarkTask:
         _run(Choices(path, set, env, skip=skip, cases=case, repeat=repeat or None, tags=tag, note=note))
 
     return BenchmarkTask(run, name="run", iterable=["set", "env", "skip", "case", "tag"], help=HELP)
+
+
+def _calibrate_task(path: Path) -> BenchmarkTask:
+    def calibrate(  # noqa: PLR0913, PLR0917 - Invoke makes an option of each
+        context: Context,
+        set: Sequence[str],
+        env: Sequence[str],
+        skip: Sequence[str],
+        case: Sequence[str],
+        tag: Sequence[str],
+        metric: Sequence[str],
+        repeat: int = 0,
+        note: str = "",
+    ) -> None:
+        """Measure the noise, and how small a difference can be told."""
+        from benchctl.reports.calibration import calibration_text
+
+        choices = Choices(path, set, env, skip=skip, cases=case, repeat=repeat or None, tags=tag, note=note)
+        with _ending_inv():
+            benchmark = choices.load()
+            with Watching(quiet=False, verbose=False) as listeners:
+                found = choices.calibrate(benchmark, metric, listeners)
+        if found.floors:
+            print(calibration_text(found))
+        if found.run.exit_code:
+            raise Exit(code=found.run.exit_code)
+
+    options = {**HELP, "repeat": "trials that stand against as many others", "metric": "only this metric; repeatable"}
+    repeatable = ["set", "env", "skip", "case", "tag", "metric"]
+    return BenchmarkTask(calibrate, name="calibrate", iterable=repeatable, help=options)
 
 
 def _stage_task(path: Path, stage: str, name: str) -> BenchmarkTask:

@@ -200,6 +200,7 @@ def test_csv_has_every_number_in_full() -> None:
         "effect": "0.9",
         "verdict": "worse",
         "more_trials": "",
+        "detectable": "",
         "sentence": "worse: 9.7 % higher (+6.0 % to +13.5 %), p 0.00035",
         "warnings": "1 trial of the base has no partner in its round, and is left out",
     }

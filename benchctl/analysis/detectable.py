@@ -11,7 +11,7 @@ from typing import Any
 from benchctl.analysis import wording
 from benchctl.analysis.compare import compare
 from benchctl.analysis.estimates import ALPHA
-from benchctl.analysis.findings import Interval, Row, Sample, Subject
+from benchctl.analysis.findings import Row, Sample, Subject
 from benchctl.analysis.shifts import PAIRED, Shift, paired_shift, separate_shift
 from benchctl.analysis.sides import Sides, sides_of
 from benchctl.analysis.subjects import Asked, Part, metric_names, subject_of
@@ -66,7 +66,8 @@ def _floor(part: Part, subject: Subject, row: Row) -> Floor:
     sides = sides_of(subject, is_paired=True)
     turns = paired_shift(*sides.scaled, sum(sides.steps))
     apart = separate_shift(*sides.scaled, sides.steps)
-    against = row.ratio or row.difference or Interval(1.0, 1.0, 1.0)
+    against = row.ratio or row.difference
+    assert against  # there is one from two pairs on
     return Floor(
         case=part.case,
         metric=subject.metric,
@@ -81,7 +82,7 @@ def _floor(part: Part, subject: Subject, row: Row) -> Floor:
         value=against.value,
         low=against.low,
         high=against.high,
-        p=row.p_adjusted if row.p_adjusted is not None else row.test and row.test.p,
+        p=row.p_adjusted,
         is_declared=subject.is_declared,
         autocorrelation=autocorrelation([_in_order(part, subject.metric, sides)]),
         run=part.run.id,
@@ -127,8 +128,8 @@ def _smallest_shift(floor: Floor, n: int, *, is_paired: bool, tests: int) -> flo
 
 
 def with_detectable(rows: Sequence[Row], calibration: Calibration, cases: Sequence[str | None]) -> list[Row]:
-    """Rows of one comparison of two cases (or of one in two runs), each with the smallest difference that its trials can
-    tell by the calibration, and a warning where its own is below that. The noisier of the cases decides.
+    """Rows of one comparison, each with the smallest difference that its trials can tell by the calibration, and a
+    warning where its own is below that. cases: on both sides; the noisier of two decides.
     """
     tests = max(sum(row.p_adjusted is not None for row in rows), 1)
     return [_with_detectable(row, calibration, cases, tests) for row in rows]

@@ -85,8 +85,9 @@ class Row:
     ratio: candidate / base, where all values are positive; else difference: candidate - base. One of the two, from two
     trials a side on. p_adjusted: Holm's, over the declared metrics. effect: the share of trials in which the candidate
     reads higher. more_trials: a side (or rounds), with the verdict `not enough data` and where a number can be said.
-    detectable: the smallest difference that so many trials would tell from none 4 times in 5, as a share of the base
-    (0.02 for 2 %) or in the unit, by a calibration; None without one. verdict: None with fewer than two trials on a side, and for a metric that is not declared.
+    detectable: the smallest difference that so many trials tell from none 4 times in 5, as a share of the base (0.02
+    for 2 %) or in the unit; None without a calibration. verdict: None with fewer than two trials on a side, and for a
+    metric that is not declared.
     """
 
     metric: str

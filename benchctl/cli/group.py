@@ -13,7 +13,7 @@ from benchctl.cli.console import give_up, say
 
 GROUPS = {
     "Begin": ("init", "validate"),
-    "Run": ("run", "plan", "resume"),
+    "Run": ("run", "plan", "resume", "calibrate"),
     "Look at runs": ("list", "show", "logs", "plot", "compare", "serve"),
     "Move files": ("copy", "export"),
 }

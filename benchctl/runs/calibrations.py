@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,7 @@ class Floor(Record):
     autocorrelation: float | None = key(finite)
     run: str = named("")
     uid: str = named("")
-    measured: datetime | None = key(**TIME)
+    measured: datetime | None = field(default=None, metadata=TIME)
 
 
 @dataclass(frozen=True, kw_only=True)
