@@ -106,7 +106,7 @@ def _calibrate_task(path: Path) -> BenchmarkTask:
         repeat: int = 0,
         note: str = "",
     ) -> None:
-        """Measure the noise, and how small a difference can be told."""
+        """Measure the noise, and what can be told apart."""
         from benchctl.reports.calibration import calibration_text
 
         choices = Choices(path, set, env, skip=skip, cases=case, repeat=repeat or None, tags=tag, note=note)

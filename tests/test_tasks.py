@@ -63,7 +63,7 @@ def test_inv_lists_the_benchmark_and_its_stages_beside_the_projects_own_tasks(pr
     ended = inv(project, "--list")
     assert ended.code == 0
     names = [line.split()[0] for line in ended.out.splitlines()[2:] if line.strip()]
-    ours = ["compare", "export", "list", "plot", "run", "serve", "show", "stages.greet", "stages.part"]
+    ours = ["calibrate", "compare", "export", "list", "plot", "run", "serve", "show", "stages.greet", "stages.part"]
     assert names == ["hello", *(f"bench.{name}" for name in ours)]
 
 
@@ -136,7 +136,7 @@ def test_inv_compares_runs_and_ends_with_5_where_a_condition_is_met(project: Pat
 
 def test_a_collection_made_where_there_is_no_file_looks_in_the_current_directory(project: Path) -> None:
     code = "import benchctl.tasks as t; print(sorted(t.collection('config.yaml').task_names))"
-    names = ["compare", "export", "list", "plot", "run", "serve", "show", "stages.greet", "stages.part"]
+    names = ["calibrate", "compare", "export", "list", "plot", "run", "serve", "show", "stages.greet", "stages.part"]
     assert python_in(project, code).out == f"{names}\n"
 
 
