@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from benchctl.analysis import wording
 from benchctl.analysis.compare import compare
 from benchctl.analysis.detectable import with_detectable
 from benchctl.analysis.findings import Comparison, Difference, Row
-from benchctl.analysis.subjects import Asked, Part, design, is_same_run, metric_names, subject_of
+from benchctl.analysis.subjects import Asked, Part, design, is_mixed, is_same_run, metric_names, subject_of
 from benchctl.errors import RunNotFound, RunUnreadable, UsageError
 from benchctl.reports.differences import case_differences, differences
 from benchctl.reports.text import count
@@ -171,7 +172,13 @@ def _rows(
     found = [subject_of(name, base, candidate, asked) for name in names if name in there]
     subjects = [replace(subject, case=base.case if is_named else None) for subject, _ in found]
     try:
-        compared = compare(subjects, base=base.label, candidate=candidate.label, is_paired=is_paired)
+        compared = compare(
+            subjects,
+            base=base.label,
+            candidate=candidate.label,
+            is_paired=is_paired,
+            is_mixed=is_mixed(base, candidate),
+        )
     except ValueError as error:
         raise UsageError(str(error), hint="compare the others: --metric NAME") from error
     notes = [notes for _, notes in found]
@@ -219,6 +226,8 @@ def _about(part: Part) -> Iterator[str]:
         told = ", ".join(f"{many} {status}" for status, many in lost.items())
         yield f"{name}: of {count(len(own), 'trial')}, {told} and left out"
     yield from _disturbed(name, part)
+    if until := part.run.planned.get("until"):
+        yield wording.stopped_early(name, str(until))
     flagged = [trial for trial in part.trials if trial.flags]
     if flagged:
         told = f"{count(len(flagged), 'trial')} of {len(part.trials)}"

@@ -12,7 +12,7 @@ import pytest
 
 from benchctl.analysis import wording
 from benchctl.analysis.compare import compare
-from benchctl.analysis.findings import Comparison, Estimate, Row, Sample, Subject
+from benchctl.analysis.findings import Comparison, Row, Sample, SideEstimate, Subject
 from benchctl.reports.comparison import comparison_json, comparison_text
 
 Numbers = Sequence[float | None]
@@ -129,7 +129,7 @@ def test_metric_without_a_test_takes_no_part_in_the_correction() -> None:
 
 def test_one_trial_a_side_shows_numbers_and_asks_for_trials() -> None:
     row = row_of([4.0], [4.4])
-    assert (row.base, row.candidate) == (Estimate(4.0, None, None, 1), Estimate(4.4, None, None, 1))
+    assert (row.base, row.candidate) == (SideEstimate(4.0, None, None, 1), SideEstimate(4.4, None, None, 1))
     assert (row.ratio, row.test, row.effect, row.verdict) == (None, None, None, None)
     assert row.sentence == (
         "no verdict: 10.0 % higher, but one trial says nothing about chance. Repeat it: trials: {repeat: 10}"

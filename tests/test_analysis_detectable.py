@@ -11,7 +11,7 @@ from scipy import stats
 from test_comparing import run, trials
 
 from benchctl.analysis.detectable import effect_interval, floors, smallest_effect, trials_for, with_detectable
-from benchctl.analysis.findings import Estimate, Interval, Row, Test, Verdict
+from benchctl.analysis.findings import Interval, Row, SideEstimate, Test, Verdict
 from benchctl.analysis.verdict import POWER, fewest_trials, smallest_shift
 from benchctl.errors import UsageError
 from benchctl.runs.calibrations import Calibration, Floor
@@ -104,7 +104,7 @@ def test_trials_for_an_effect_are_none_where_rounding_hides_it() -> None:
 
 
 def row(ratio: float, *, n: int = 5, verdict: Verdict = "not enough data") -> Row:
-    base, candidate = Estimate(4.0, 3.9, 4.1, n), Estimate(4.0 * ratio, 3.9, 4.1, n)
+    base, candidate = SideEstimate(4.0, 3.9, 4.1, n), SideEstimate(4.0 * ratio, 3.9, 4.1, n)
     known = Row("p99", None, "ms", "lower", 0.03, base, candidate, Interval(ratio, 0.9, 1.2))
     return replace(known, test=Test("paired t", 1.0, n - 1, 0.2), p_adjusted=0.2, verdict=verdict)
 

@@ -64,6 +64,20 @@ def test_cases_of_one_run_that_took_turns_are_paired_by_round_and_compared_with_
     assert comparison.differences == (Difference("params", "params journal", "wal", "delete"),)
 
 
+def test_drift_is_no_threat_to_trials_that_were_made_in_one_random_order() -> None:
+    drifting = [10.001 + 0.1 * i for i in range(10)]
+    for order, is_warned in (("random", False), ("sequential", True)):
+        _, row = one(benchctl.compare(run(1, trials("a", drifting), trials("b", drifting), order=order)))
+        assert any("resembles the one before it" in text for text in row.warnings) == is_warned
+
+
+def test_trials_that_ended_early_are_said_to_have_too_narrow_an_interval() -> None:
+    early = replace(run(1, trials("wal", STEADY)), planned={"order": "interleaved", "until": "p99 +-5%"})
+    comparison, _ = one(benchctl.compare(early, run(2, trials("wal", SLOWER))))
+    told = "run-001:wal: its trials ended once p99 +-5% was reached, so its interval is slightly too narrow"
+    assert [text for text in comparison.warnings if "narrow" in text] == [f"{told} (docs/metrics.md)"]
+
+
 @pytest.mark.parametrize(("order", "word"), [("random", wording.IN_RANDOM_ORDER), ("sequential", wording.IN_SEQUENCE)])
 def test_cases_that_did_not_take_turns_are_not_paired_and_that_is_said(order: str, word: str) -> None:
     comparison, row = one(benchctl.compare(replace(TURNS, planned={"order": order})))

@@ -209,6 +209,31 @@ def test_a_unit_in_another_spelling_is_a_label_and_that_is_said(tmp_path: Path) 
     assert warning in load(path).warnings
 
 
+ONCE = """\
+benchmark: {name: b}
+trials: {repeat: REPEAT}
+stages:
+  - {name: build, command: make, scope: run, outputs: [{name: sizes, remote_path: /tmp/sizes.json}]}
+  - {name: load, command: ./load}
+metrics:
+  - {name: size, source: sizes, json: $.text}
+  - {name: built, stage: build, regex: "built ([0-9]+)"}
+  - {name: tps, stage: load, regex: "tps ([0-9]+)"}
+"""
+
+
+def test_a_metric_of_what_is_done_once_around_several_trials_is_warned_about(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(ONCE.replace("REPEAT", "3"))
+    once = "is done once, around all trials, so no trial has this metric; take scope: trial"
+    assert load(path).warnings == (
+        f"{path}:7: metrics[0].source: the stage of output 'sizes' {once}",
+        f"{path}:8: metrics[1].stage: stage 'build' {once}",
+    )
+    path.write_text(ONCE.replace("REPEAT", "1"))
+    assert load(path).warnings == ()
+
+
 def test_a_pattern_that_python_may_read_in_another_way_later_is_taken_as_it_is(tmp_path: Path) -> None:
     (metric,) = load(written(tmp_path, {"name": "x", "stage": "load", "regex": "[[a]=([0-9]+)"})).metrics
     assert metric.made_of == OfLog("load", "[[a]=([0-9]+)")

@@ -14,7 +14,7 @@ import benchctl
 from benchctl import events
 from benchctl.events import Event
 from benchctl.reports.campaign import misses_trials, trials_text
-from benchctl.reports.estimate import Estimate, estimate_of
+from benchctl.reports.estimate import DurationEstimate, estimate_of
 from benchctl.reports.logs import Wanting, log_lines
 from benchctl.reports.progress import LiveProgress, PlainProgress
 from benchctl.reports.trials_table import trials_table
@@ -156,7 +156,7 @@ def test_the_time_of_a_run_is_judged_by_the_medians_of_earlier_ones(tmp_path: Pa
         record = replace(record.counted(), config={"document": dict(benchmark.document)})
         write_summary(store.allocate(), record.to_json())
     # twice 2 for wal, 10 for del and the 6.5 in the middle of all for new, and 0.5 around them
-    assert estimate_of(store, plan) == Estimate(2 * (2 + 10 + 6.5) + 0.5, ("run-002", "run-001"))
+    assert estimate_of(store, plan) == DurationEstimate(2 * (2 + 10 + 6.5) + 0.5, ("run-002", "run-001"))
 
 
 def test_logs_of_many_trials_are_chosen_by_case_and_number(tmp_path: Path) -> None:

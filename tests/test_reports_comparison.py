@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchctl.analysis.findings import Comparison, Difference, Estimate, Interval, Row, Test
+from benchctl.analysis.findings import Comparison, Difference, Interval, Row, SideEstimate, Test
 from benchctl.analysis.wording import number, p_value, percent, rounded
 from benchctl.reports.comparison import (
     comparison_csv,
@@ -26,8 +26,8 @@ P99 = Row(
     "ms",
     "lower",
     0.03,
-    Estimate(4.0213, 3.9024, 4.1438, 10),
-    Estimate(4.4117, 4.2991, 4.5273, 10),
+    SideEstimate(4.0213, 3.9024, 4.1438, 10),
+    SideEstimate(4.4117, 4.2991, 4.5273, 10),
     ratio=Interval(1.09708, 1.06031, 1.13513),
     test=Test("paired t", 6.12, 9, 0.00017512),
     p_adjusted=0.00035024,
@@ -42,8 +42,8 @@ SAVED = Row(
     None,
     None,
     0.03,
-    Estimate(0.0, -0.71, 0.71, 10),
-    Estimate(1.58, 0.91, 2.25, 9),
+    SideEstimate(0.0, -0.71, 0.71, 10),
+    SideEstimate(1.58, 0.91, 2.25, 9),
     difference=Interval(1.58, 0.7001142, 2.4598858),
     test=Test("Welch's t", 4.06, 8.5, 0.002833),
     p_adjusted=0.002833,
@@ -58,8 +58,8 @@ ONE = Row(
     "",
     "higher",
     0.03,
-    Estimate(18204.25, None, None, 1),
-    Estimate(None, None, None, 0),
+    SideEstimate(18204.25, None, None, 1),
+    SideEstimate(None, None, None, 0),
     sentence="nothing to compare",
 )
 TURNS = Comparison("run-004:wal", "run-004:off & on", True, (P99, SAVED, ONE), ("a word",))

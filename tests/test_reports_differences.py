@@ -60,7 +60,7 @@ def test_machine_comes_first_and_what_was_meant_to_change_last() -> None:
         "versions python            3.11.7          3.12.1",
         "git commit                 77ab02          9f3c1a",
         "git branch                 main            -",
-        "git dirty                  none            changes not committed",
+        "git changes                none            not committed",
         "config vars.threads        32              64",
         "options set.threads        32              64",
         "options skip.0             -               start",
@@ -109,7 +109,11 @@ def test_fact_that_only_one_side_was_asked_for_is_no_difference() -> None:
 def test_changes_not_committed_on_both_sides_are_said_though_they_look_alike() -> None:
     dirty = replace(BASE, git={"commit": "77ab02", "branch": "main", "dirty": True})
     (found,) = differences(dirty, dirty)
-    assert (found.what, found.base, found.candidate) == ("git dirty", "changes not committed", "changes not committed")
+    assert (found.what, found.base, found.candidate) == (
+        "git changes",
+        "not committed",
+        "not committed, the same or others",
+    )
     assert [d.what for d in differences(replace(BASE, git=None), BASE)] == ["git commit", "git branch"]
 
 

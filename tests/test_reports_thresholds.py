@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from benchctl.analysis.findings import Comparison, Estimate, Interval, Row, Test
+from benchctl.analysis.findings import Comparison, Interval, Row, SideEstimate, Test
 from benchctl.errors import UsageError
 from benchctl.reports.thresholds import Condition, condition, outcomes
 
 
 def row(value: float, low: float, high: float, **options: Any) -> Row:
     fields: dict[str, Any] = {"metric": "p99", "case": None, "unit": "ms", "better": "lower", "margin": 0.03}
-    fields |= {"base": Estimate(4.0, 3.9, 4.1, 5), "candidate": Estimate(4.0 * value, None, None, 5)}
+    fields |= {"base": SideEstimate(4.0, 3.9, 4.1, 5), "candidate": SideEstimate(4.0 * value, None, None, 5)}
     fields |= {"ratio": Interval(value, low, high), "test": Test("paired t", 1.0, 4, 0.01), "p_adjusted": 0.01}
     return Row(**fields | {"verdict": "worse", "sentence": "as it is"} | options)
 
@@ -85,7 +85,7 @@ def test_difference_is_a_share_of_the_base_and_any_change_of_nothing_is_beyond_a
     difference = {"ratio": None, "difference": Interval(0.4, 0.3, 0.5)}
     assert told("p99 worse by 5%", row(1.1, 1, 1, **difference)) == [("met", True)]
     assert told("p99 worse by 10%", row(1.1, 1, 1, **difference)) == [("met", False)]
-    nothing = {"base": Estimate(0.0, 0.0, 0.0, 5), "candidate": Estimate(0.4, 0.3, 0.5, 5)}
+    nothing = {"base": SideEstimate(0.0, 0.0, 0.0, 5), "candidate": SideEstimate(0.4, 0.3, 0.5, 5)}
     assert told("p99 worse by 900%", row(1.1, 1, 1, **difference, **nothing)) == [("met", True)]
 
 

@@ -21,11 +21,14 @@ from benchctl.analysis.verdict import holm, trials_needed, verdict
 FEWEST = 2  # trials a side for anything but their numbers
 
 
-def compare(subjects: Sequence[Subject], *, base: str, candidate: str, is_paired: bool) -> Comparison:
+def compare(
+    subjects: Sequence[Subject], *, base: str, candidate: str, is_paired: bool, is_mixed: bool = False
+) -> Comparison:
     """Compare every subject, in the order given.
 
     base, candidate: what the sides are called. is_paired: both are cases of one run whose trials took turns in rounds,
-    in random order within each; False: two runs, or cases that were run one after the other.
+    in random order within each; False: two runs, or cases that were run one after the other. is_mixed: not paired,
+    but all trials of both were made in one random order, so that drift is no threat to the test.
     Raises ValueError for a number that is none (infinite, NaN, beyond 1e150), or a round that comes twice on a side.
     """
     all_sides = [sides_of(subject, is_paired=is_paired) for subject in subjects]
@@ -38,6 +41,7 @@ def compare(subjects: Sequence[Subject], *, base: str, candidate: str, is_paired
         if shift:
             margin = _margin(subject, sides)
             row = _with_shift(row, sides, shift, margin=margin)
+            row = row if is_mixed else _with_drift(row, sides)
             row = _judged(row, shift, margin, p_adjusted=adjusted.get(i), tests=len(tested))
         rows.append(row)
     return Comparison(base, candidate, is_paired, tuple(rows), () if is_paired else (wording.APART,))
@@ -71,6 +75,12 @@ def _with_shift(row: Row, sides: Sides, shift: Shift, *, margin: float) -> Row:
         effect=superiority(sides.base, sides.candidate, is_paired=sides.is_paired),
         warnings=(*row.warnings, *_doubts(sides, shift, margin)),
     )
+
+
+def _with_drift(row: Row, sides: Sides) -> Row:
+    """Of sides that were taken apart: whether the machine drifted, which their test takes for a difference."""
+    found = None if sides.is_paired else memory(sides.scaled)
+    return row if found is None else replace(row, warnings=(*row.warnings, wording.drift(found)))
 
 
 def _shift(sides: Sides) -> Shift | None:
@@ -117,5 +127,3 @@ def _doubts(sides: Sides, shift: Shift, margin: float) -> Iterator[str]:
         yield wording.TWO_MODES
     if _is_coarse(shift, margin):
         yield wording.coarse(sides.step)
-    if not sides.is_paired and (found := memory(scaled)) is not None:
-        yield wording.drift(found)

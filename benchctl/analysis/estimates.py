@@ -12,7 +12,7 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
-from benchctl.analysis.findings import CONFIDENCE, Estimate
+from benchctl.analysis.findings import CONFIDENCE, SideEstimate
 
 ALPHA = 1 - CONFIDENCE
 LARGEST_LOG = 300.0
@@ -20,11 +20,11 @@ LARGEST_LOG = 300.0
 Values = NDArray[np.float64]
 
 
-def estimate(values: Values, step: float, *, on_logs: bool) -> Estimate:
+def estimate(values: Values, step: float, *, on_logs: bool) -> SideEstimate:
     """The mean of `values` with Student's interval; step: how finely they are told, see `resolution`."""
     n = len(values)
     if n == 0:
-        return Estimate(None, None, None, 0)
+        return SideEstimate(None, None, None, 0)
     unit = float(values[0])  # so that equal values have exactly themselves as their mean
     scaled = np.log(values / unit) if on_logs else values - unit
     middle = float(scaled.mean())
@@ -33,10 +33,10 @@ def estimate(values: Values, step: float, *, on_logs: bool) -> Estimate:
         return unit * from_log(number) if on_logs else unit + number
 
     if n == 1:
-        return Estimate(unit, None, None, 1)
+        return SideEstimate(unit, None, None, 1)
     deviation, slack = blurred(spread(scaled), scaled_step(step, values, on_logs=on_logs))
     half = quantile(n - 1) * deviation / math.sqrt(n) + slack
-    return Estimate(to_value(middle), to_value(middle - half), to_value(middle + half), n)
+    return SideEstimate(to_value(middle), to_value(middle - half), to_value(middle + half), n)
 
 
 def spread(values: Values) -> float:

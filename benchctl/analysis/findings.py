@@ -23,7 +23,7 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class SideEstimate:
     """The mean of `n` trials, geometric or plain; value is None without any, low and high with fewer than two.
 
     disturbed: during how many of them something else used the machine.
@@ -95,8 +95,8 @@ class Row:
     unit: str | None
     better: Better | None
     margin: float
-    base: Estimate
-    candidate: Estimate
+    base: SideEstimate
+    candidate: SideEstimate
     ratio: Interval | None = None
     difference: Interval | None = None
     test: Test | None = None

@@ -187,7 +187,11 @@ def design(base: Part, candidate: Part) -> tuple[bool, str]:
     """Whether the trials took turns round by round; and if not, what to know of how they were made."""
     if not is_same_run(base.run, candidate.run):
         return False, wording.APART
-    order = base.run.planned.get("order") or "interleaved"
-    if order == "interleaved":
+    if (base.run.planned.get("order") or "interleaved") == "interleaved":
         return True, ""
-    return False, wording.IN_RANDOM_ORDER if order == "random" else wording.IN_SEQUENCE
+    return False, wording.IN_RANDOM_ORDER if is_mixed(base, candidate) else wording.IN_SEQUENCE
+
+
+def is_mixed(base: Part, candidate: Part) -> bool:
+    """Whether the trials of both were made in one random order."""
+    return is_same_run(base.run, candidate.run) and base.run.planned.get("order") == "random"

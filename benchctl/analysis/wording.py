@@ -86,6 +86,13 @@ def drift(memory: float) -> str:
     )
 
 
+def stopped_early(name: str, until: str) -> str:
+    """Trials that end as soon as their interval is narrow are those whose spread happened to be small."""
+    return (
+        f"{name}: its trials ended once {until} was reached, so its interval is slightly too narrow (docs/metrics.md)"
+    )
+
+
 def below_detectable(row: Row, n: int, run: str, *, is_paired: bool) -> str:
     """What a calibration says of a difference that is smaller than what so many trials find 4 times in 5."""
     trials = f"{n} {'rounds' if is_paired else 'trials a side'}"

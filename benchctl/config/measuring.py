@@ -107,6 +107,23 @@ class _Metric:
         if self._is_one_thing() and self._has_its_keys():
             {"column": self._column, "json": self._json, "regex": self._regex, "value": self._value}[self.kind]()
         self._check_label()
+        self._check_scope()
+
+    def _check_scope(self) -> None:
+        """What comes from a stage that is done once, around several trials, is the number of none of them."""
+        stages = [stage for stage in self.references.draft.stages if stage.get("scope") == "run"]
+        key = "stage" if self.kind == "regex" else "source"
+        names = {stage.get("name") for stage in stages}
+        if key == "source":
+            names = {output.get("name") for stage in stages for output in stage.get("outputs", [])}
+        if self.metric.get(key) in names - {None} and self._has_several_trials():
+            what = "stage" if key == "stage" else "the stage of output"
+            sentence = f"{what} {shown(self.metric[key])} is done once, around all trials, so no trial has this metric"
+            self.references.warn(self.metric.at(key), f"{sentence}; take scope: trial")
+
+    def _has_several_trials(self) -> bool:
+        trials = self.references.draft.trials
+        return bool(self.references.draft.cases) or "until" in trials or trials.get("repeat", 1) > 1
 
     def _check_label(self) -> None:
         """A unit that looks like a known one in another spelling is a label all the same, and that is said."""

@@ -16,7 +16,7 @@ from benchctl.reports.disturbed import WORD
 from benchctl.reports.text import clean, fitted, table
 
 if TYPE_CHECKING:
-    from benchctl.analysis.findings import Comparison, Estimate, Row
+    from benchctl.analysis.findings import Comparison, Row, SideEstimate
 
 BEFORE, AFTER = (
     ("metric", "unit", "case"),
@@ -201,7 +201,7 @@ def _disturbed(row: Row) -> str:
     return ", ".join(f"{side.disturbed} of {side.n}" for side in sides) if any(s.disturbed for s in sides) else ""
 
 
-def _estimate(found: Estimate) -> str:
+def _estimate(found: SideEstimate) -> str:
     """`4.02 (3.90 to 4.14)`, with digits by the interval's width."""
     if found.value is None:
         return "none"

@@ -25,6 +25,7 @@ FACTS = {  # of a host, in the order of suspicion
 CLOCK = ("clock_offset_s", "clock_uncertainty_s")
 LEAST_CLOCK_S = 0.001  # the offsets of clocks that are synchronised wander by less
 VALUE_WIDTH = 60
+UNCOMMITTED = "not committed"
 MOST_SHOWN = 20  # the rest of two runs that have little in common says nothing
 NOTHING = "nothing else that is recorded of the two differs"
 
@@ -116,9 +117,11 @@ def _of_address(alias: str, base: HostRecord, candidate: HostRecord) -> Iterator
 def _of_git(base: Mapping[str, Any], candidate: Mapping[str, Any]) -> Iterator[Difference]:
     """Changes that were not committed on both sides may have been the same or not: that is said as well."""
     yield from _differing("git", _of_keys(base, "commit", "branch"), _of_keys(candidate, "commit", "branch"))
-    if base.get("dirty") or candidate.get("dirty"):
-        texts = ("changes not committed" if git.get("dirty") else "none" if git else None for git in (base, candidate))
-        yield Difference("git", "git dirty", *texts)
+    if base.get("dirty") and candidate.get("dirty"):
+        yield Difference("git", "git changes", UNCOMMITTED, f"{UNCOMMITTED}, the same or others")
+    elif base.get("dirty") or candidate.get("dirty"):
+        texts = (UNCOMMITTED if git.get("dirty") else "none" if git else None for git in (base, candidate))
+        yield Difference("git", "git changes", *texts)
 
 
 def _of_keys(values: Mapping[str, Any], *keys: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ RUNS_TAKEN = 5
 
 
 @dataclass(frozen=True)
-class Estimate:
+class DurationEstimate:
     """Seconds for all trials and what is around them; `runs` are those it was judged by, newest first.
 
     most_s: with the most trials that there may be, where nothing says how many it takes to know a metric.
@@ -34,7 +34,7 @@ class Estimate:
     most_s: float | None = None
 
 
-def estimate_of(store: Store, plan: Plan) -> Estimate | None:
+def estimate_of(store: Store, plan: Plan) -> DurationEstimate | None:
     """From the newest runs of this benchmark that succeeded; None where there are none.
 
     Each trial is taken to last as long as the median of its case, or of all trials where a case is new; what a run
@@ -57,8 +57,8 @@ def estimate_of(store: Store, plan: Plan) -> Estimate | None:
 
     judged_by = tuple(run.id for run in runs)
     if likely := _likely(plan.schedule, runs):
-        return Estimate(lasts_s(likely), judged_by)
-    return Estimate(lasts_s(plan.schedule.sure), judged_by, most_s=lasts_s(plan.schedule.order))
+        return DurationEstimate(lasts_s(likely), judged_by)
+    return DurationEstimate(lasts_s(plan.schedule.sure), judged_by, most_s=lasts_s(plan.schedule.order))
 
 
 def _budget_s(plan: Plan) -> float:

@@ -17,14 +17,14 @@ from benchctl.units import format_duration
 if TYPE_CHECKING:
     from benchctl.config.model import Case, HealthCheck, Output, Stage
     from benchctl.plan import Plan
-    from benchctl.reports.estimate import Estimate
+    from benchctl.reports.estimate import DurationEstimate
     from benchctl.schedule import Schedule
 
 CASES_LISTED = 50
 CASES_SHOWN = 5  # whose commands are printed
 
 
-def plan_text(plan: Plan, given: Collection[str] = (), estimate: Estimate | None = None) -> str:
+def plan_text(plan: Plan, given: Collection[str] = (), estimate: DurationEstimate | None = None) -> str:
     """Hosts and trials, then each stage with its command, what it waits for and what it brings home.
 
     given: the names of the variables that the run is given. A stage that is another one in each case is shown for each.
@@ -45,7 +45,7 @@ def plan_text(plan: Plan, given: Collection[str] = (), estimate: Estimate | None
     return "\n".join(lines)
 
 
-def plan_json(plan: Plan, given: Collection[str] = (), estimate: Estimate | None = None) -> dict[str, Any]:
+def plan_json(plan: Plan, given: Collection[str] = (), estimate: DurationEstimate | None = None) -> dict[str, Any]:
     """The same for programs: `{"schema": "benchctl/plan@1", ..}`.
 
     Names in the text are filled in; those that only a run knows, such as {{run.id}}, stay as they are. A given
@@ -72,7 +72,7 @@ def plan_json(plan: Plan, given: Collection[str] = (), estimate: Estimate | None
     }
 
 
-def _trials(plan: Plan, estimate: Estimate | None) -> list[str]:
+def _trials(plan: Plan, estimate: DurationEstimate | None) -> list[str]:
     """How many there are of which cases, in which order, and how long they will take."""
     schedule = plan.schedule
     how_many = ": ".join(filter(None, (schedule_text(schedule), _how_many(plan))))
