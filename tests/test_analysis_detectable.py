@@ -56,6 +56,12 @@ def test_floor_of_a_case_has_the_spread_of_its_pairs_and_of_its_trials() -> None
     assert (floor.low or 0) < 1 < (floor.high or 0)
 
 
+def test_disturbed_trials_are_counted() -> None:
+    made = trials("wal", STEADY)
+    made[2] = replace(made[2], disturbances=("db: 7 % of the CPU time went to others",))
+    assert [floor.disturbed for floor in floors(run(1, made))] == [1]
+
+
 def test_pairs_are_turned_by_the_seed_of_the_run_and_always_alike() -> None:
     one = run(1, trials("wal", STEADY))
     assert floors(one) == floors(one)

@@ -74,6 +74,7 @@ def _floor(part: Part, subject: Subject, row: Row) -> Floor:
         unit=subject.unit,
         trials=2 * turns.n,
         pairs=turns.n,
+        disturbed=sum(part.disturbed),
         is_relative=row.ratio is not None,
         mean=row.base.value,
         spread_in_turns=_spread(turns),

@@ -9,6 +9,7 @@ from benchctl.analysis.detectable import effect_interval, smallest_effect, trial
 from benchctl.analysis.estimates import ALPHA
 from benchctl.analysis.wording import change, p_value, signed
 from benchctl.analysis.wording import number as exact
+from benchctl.reports.disturbed import WORD, told
 from benchctl.reports.metrics import number
 from benchctl.reports.text import clean, count, table
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 TRIALS = (5, 10, 30)
 EFFECTS = (0.01, 0.03, 0.05)
+NUMBERS = ("MEAN", "SPREAD", "AGAINST ITSELF", "MEMORY")
 DESIGNS = (("in turns", True), ("separate", False))
 
 
@@ -27,7 +29,7 @@ def calibration_text(found: Calibrated) -> str:
         [
             f"{found.run.id} {clean(found.run.benchmark)}: the same against itself, {_pairs(found.floors)}",
             "",
-            *table(("CASE", "METRIC", "UNIT", "TRIALS", "MEAN", "SPREAD", "AGAINST ITSELF", "MEMORY"), _noise(found)),
+            *table(("CASE", "METRIC", "UNIT", "TRIALS", WORD.upper(), *NUMBERS), _noise(found)),
             "",
             "The smallest difference that trials find 4 times in 5, and how many of them find 1, 3 and 5 %:",
             "",
@@ -83,6 +85,7 @@ def _noise(found: Calibrated) -> list[tuple[str, ...]]:
             clean(floor.metric),
             clean(floor.unit or ""),
             str(floor.trials),
+            str(floor.disturbed or ""),
             number(floor.mean),
             _size(floor, floor.spread_separate / 2**0.5),
             _against_itself(floor),
@@ -121,6 +124,7 @@ def _notes(found: Calibrated) -> list[str]:
         *(note for floor in found.floors for note in _doubts(floor)),
         "separate: two runs; what changes between them comes on top, and no calibration sees it",
     ]
+    notes += told(found.run.trials, indent="")
     planned = found.run.planned.get("trials")
     if isinstance(planned, int) and planned > len(found.run.trials):
         missing = f"{count(planned - len(found.run.trials), 'trial')} of {planned} not made"

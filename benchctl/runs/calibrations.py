@@ -25,7 +25,8 @@ IDENTITY = ("name", "cpu_model", "cores", "memory_bytes", "kernel", "governor") 
 
 @dataclass(frozen=True, kw_only=True)
 class Floor(Record):
-    """The noise of one metric of one case, from `trials` that were all made alike, two and two of which make `pairs`.
+    """The noise of one metric of one case, from `trials` that were all made alike, two and two of which make `pairs`;
+    disturbed: during how many of the case's trials something else used the machine.
 
     spread_in_turns, spread_separate: the standard deviation of the difference between one trial and another, of two
     rounds that follow each other, and of any two; is_relative: of their logarithms (0.02 is about 2 %), else in `unit`.
@@ -39,6 +40,7 @@ class Floor(Record):
     unit: str | None = key(str)
     trials: int = key(int, 0)
     pairs: int = key(int, 0)
+    disturbed: int = key(int, 0)
     is_relative: bool = key(bool, True)
     mean: float | None = key(finite)
     spread_in_turns: float = key(finite, 0.0)
