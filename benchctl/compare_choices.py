@@ -75,11 +75,13 @@ class CompareChoices:
 
         import benchctl
         from benchctl.analysis.subjects import Asked
-        from benchctl.comparing import comparisons, given
+        from benchctl.comparing import check_measured, comparisons, given
 
         store = benchctl.open_store(self.results)
         base, *candidates = [given(one, store) for one in self.runs]
         asked = Asked(self.metrics, margins.get(""), {name: share for name, share in margins.items() if name})
+        if self._only_saves(base, candidates):
+            check_measured(base)
         found = [] if self._only_saves(base, candidates) else comparisons(base, candidates, asked, store)
         answer = Answer(found, outcomes(conditions, found))
         if self.save is None or answer.exit_code:

@@ -56,6 +56,8 @@ def given(named: str | RunRecord, store: Store) -> Given:
         raise UsageError(f"a run is named by a text such as 'run-012', or is a record, not {named!r}")
     found = Given(named, None, named.id) if isinstance(named, RunRecord) else _named(named, store)
     known = replace(found, case=None).cases
+    if found.case is not None and found.case not in known and found.case in found.run.cases:
+        raise UsageError(f"case {found.case!r} of {found.run.id} has no trial; benchctl show tells why")
     if found.case is not None and found.case not in known:
         names = [name for name in known if name]
         there = f"Cases: {', '.join(names)}.{did_you_mean(found.case, names)}" if names else "It has no cases."
@@ -96,7 +98,7 @@ def comparisons(base: Given, candidates: Sequence[Given], asked: Asked, store: S
     """
     pairs = [(base, candidate) for candidate in candidates] or _cases_of(base)
     for named in (pairs[0][0], *candidates):
-        _check_measured(named)
+        check_measured(named)
     names = metric_names([part for pair in pairs for one in pair for part in map(one.part, one.cases)], asked)
     return [_comparison(*pair, names, asked=asked, store=store) for pair in map(_told_apart, map(_same_case, pairs))]
 
@@ -110,7 +112,7 @@ def _cases_of(base: Given) -> list[tuple[Given, Given]]:
     return [(first, base.with_case(name)) for name in names if name != first.case]
 
 
-def _check_measured(side: Given) -> None:
+def check_measured(side: Given) -> None:
     """Raises UsageError for a side of which nothing could be told."""
     trials = [trial for case in side.cases for trial in side.part(case).trials]
     if not trials:

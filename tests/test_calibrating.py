@@ -137,6 +137,7 @@ def test_run_that_fails_at_once_ends_with_its_own_code(tmp_path: Path) -> None:
     config_in(tmp_path, NOISY.replace("command: echo", "command: false; echo").replace("false;", "exit 3;"))
     ended = benchctl_in(tmp_path, "calibrate", "-q")
     assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith("stage 'load' failed on local after ")
 
 
 @pytest.mark.parametrize(

@@ -199,3 +199,15 @@ def test_a_damaged_baseline_is_unreadable_in_one_line(runs: Path) -> None:
 def test_a_list_of_runs_shows_no_baselines(runs: Path) -> None:
     assert benchctl_in(runs, "compare", "1:wal", "--save", "main").code == 0
     assert len(benchctl_in(runs, "list").out.splitlines()) == 3
+
+
+def test_run_without_a_measured_trial_is_no_baseline(tmp_path: Path) -> None:
+    in_sequence = TWO_CASES.replace("seed: 7", "order: sequential")
+    config_in(tmp_path, in_sequence.replace("command: echo", "command: exit 3; echo"))
+    assert benchctl_in(tmp_path, "run", "-q").code == 1
+    ended = benchctl_in(tmp_path, "compare", "1", "--save", "v1")
+    why = "run-001 has no trial that was measured to its end; benchctl show tells why\n"
+    assert (ended.code, ended.out, ended.err) == (2, "", why)
+    assert not (tmp_path / "results" / "baselines").exists()
+    ended = benchctl_in(tmp_path, "compare", "1:delete", "1:wal")
+    assert (ended.code, ended.err) == (2, "case 'delete' of run-001 has no trial; benchctl show tells why\n")

@@ -54,6 +54,10 @@ def calibrate(
         benchmark = choices.load()
         with kept_stdout() if as_json else nullcontext(), Watching(quiet=quiet, verbose=verbose) as listeners:
             found = choices.calibrate(benchmark, metrics, listeners)
+    if quiet and found.run.error:
+        from benchctl.reports.failure import failure_text
+
+        click.echo(failure_text(found.run.error, run_id=found.run.id, kept=found.run.path), err=True)
     _show(found, as_json=as_json)
 
 
