@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from voluptuous import Invalid, MultipleInvalid
 from voluptuous.error import RequiredFieldInvalid
 
+from benchctl.config.document import Document, Place, shown
 from benchctl.config.model import Case
 from benchctl.config.schema import (
     BENCHMARK,
@@ -32,7 +33,7 @@ from benchctl.config.schema import (
     Noun,
 )
 from benchctl.config.values import any_text, kind_of, list_of, one_of, timestamp_unit
-from benchctl.config.yaml_file import Document, Place, shown, unfit
+from benchctl.config.yaml_file import unfit
 from benchctl.names import VARIABLE_NAME, VARIABLE_RULE
 from benchctl.template import closest, did_you_mean
 
