@@ -9,7 +9,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 
 from benchctl.config.document import Document, Place, shown
-from benchctl.config.draft import Draft, Item
+from benchctl.config.draft import Draft
+from benchctl.config.items import Item
 from benchctl.config.model import Case
 from benchctl.template import did_you_mean
 

@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 
 from benchctl.config.document import Document, Place, path_text, shown
-from benchctl.config.draft import Draft, Item
+from benchctl.config.draft import Draft
+from benchctl.config.items import Item
 from benchctl.config.model import slug
 from benchctl.template import did_you_mean, fill_known
 

@@ -8,8 +8,9 @@ from pathlib import Path, PurePosixPath
 
 from benchctl.config import cases, references, schema
 from benchctl.config.document import Document
-from benchctl.config.draft import Draft, Item
+from benchctl.config.draft import Draft
 from benchctl.config.draft import draft as read_draft
+from benchctl.config.items import Item
 from benchctl.config.masking import exposed_passwords, masked
 from benchctl.config.model import (
     UNTIL_MAX,

@@ -7,8 +7,8 @@ from typing import Any
 
 from benchctl.config.cases import of_stage
 from benchctl.config.document import Place, Value, shown
-from benchctl.config.draft import Item
 from benchctl.config.findings import References, listed
+from benchctl.config.items import Item
 from benchctl.template import Name, did_you_mean, flaws_in, names_in
 
 _HOST_PARTS = ("ip", "username", "port", "name")

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from benchctl.config.document import Place, shown
-from benchctl.config.draft import Item
 from benchctl.config.findings import References, check_slugs_differ, check_unique
+from benchctl.config.items import Item
 from benchctl.config.model import is_pattern, slug
 
 _OUR_FILES = ("metadata.json", "trial.json", "events.ndjson", "config.yaml")

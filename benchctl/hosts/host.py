@@ -15,8 +15,8 @@ from typing import Any, BinaryIO, Literal
 from benchctl.config.model import HostConfig
 from benchctl.errors import HostError, HostUnfit, LinkLost
 from benchctl.hosts import facts as machine
+from benchctl.hosts.commands.capture import Sink, Unkept
 from benchctl.hosts.commands.process import Process
-from benchctl.hosts.commands.runner import Sink, Unkept
 from benchctl.hosts.commands.shell import Answer, Lease, Pipes, Shell, ShellBroken
 from benchctl.hosts.files.listing import Entry
 from benchctl.hosts.ssh.connection import Connection, LocalContext
