@@ -15,11 +15,12 @@ from benchctl.config.needed import stages_needed
 from benchctl.errors import ConfigError, Problem, UsageError
 from benchctl.hosts.commands.process import FunctionProcess, Process
 from benchctl.hosts.commands.sinks import LogSink
+from benchctl.hosts.context import fabric_config
 from benchctl.hosts.files.collecting import Watch
 from benchctl.hosts.files.transfer import Copying
 from benchctl.hosts.host import Host
 from benchctl.hosts.making import make_host
-from benchctl.hosts.ssh.connection import Connection, fabric_config
+from benchctl.hosts.ssh.connection import Connection
 from benchctl.hosts.ssh.ssh_config import no_ssh_config, resolved, user_ssh_config
 from benchctl.project_task import TaskProcess, task_flaw
 from benchctl.schedule import Schedule, make_schedule

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchctl.config.yaml_file import Document, path_text, read
+from benchctl.config.document import Document, path_text
+from benchctl.config.yaml_file import read
 from benchctl.errors import ConfigError
 
 

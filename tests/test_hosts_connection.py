@@ -33,10 +33,11 @@ from benchctl.errors import (
     HostUnreachable,
     LinkLost,
 )
+from benchctl.hosts.context import fabric_config
 from benchctl.hosts.remote import RemoteHost
 from benchctl.hosts.ssh import agent as agents
 from benchctl.hosts.ssh import keepalive, route
-from benchctl.hosts.ssh.connection import Connection, fabric_config
+from benchctl.hosts.ssh.connection import Connection
 from benchctl.hosts.ssh.ssh_config import user_ssh_config
 
 MakeSshd = Callable[..., Sshd]

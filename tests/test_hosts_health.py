@@ -25,10 +25,10 @@ from sshd import Keys, Sshd, started
 from benchctl.config.model import HealthCheck, HostConfig
 from benchctl.hosts import health
 from benchctl.hosts.commands.supervisor import exports
+from benchctl.hosts.context import fabric_config
 from benchctl.hosts.health import Attempt, HealthWatch, Probe
 from benchctl.hosts.host import Host
 from benchctl.hosts.making import make_host
-from benchctl.hosts.ssh.connection import fabric_config
 
 MakeSshd = Callable[..., Sshd]
 LONG_S = 30.0

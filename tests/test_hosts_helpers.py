@@ -16,10 +16,11 @@ from workflow_bed import on_host, remote_bench
 
 from benchctl.config.model import HostConfig, Secret
 from benchctl.errors import CommandFailed, HostUnfit, LinkLost, UsageError
+from benchctl.hosts.context import fabric_config
 from benchctl.hosts.helpers import _holds, directory, exists, have_program, rsync
 from benchctl.hosts.host import Host
 from benchctl.hosts.making import make_host
-from benchctl.hosts.ssh.connection import Connection, fabric_config
+from benchctl.hosts.ssh.connection import Connection
 
 MakeSshd = Callable[..., bed.Sshd]
 MakeContext = Callable[..., Any]

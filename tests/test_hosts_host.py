@@ -19,10 +19,10 @@ from benchctl.config.model import HostConfig
 from benchctl.errors import ConfigError, HostUnfit, HostUnreachable
 from benchctl.hosts.commands import shell
 from benchctl.hosts.commands.shell import Answer, ShellBroken
+from benchctl.hosts.context import fabric_config
 from benchctl.hosts.facts import as_recorded, machine_facts
 from benchctl.hosts.host import Host
 from benchctl.hosts.making import make_host
-from benchctl.hosts.ssh.connection import fabric_config
 from benchctl.hosts.ssh.known_hosts import matching_keys
 from benchctl.hosts.ssh.ssh_config import user_ssh_config
 

@@ -21,9 +21,10 @@ from sshd import Keys, Sshd, started, wait_until
 
 from benchctl.config.model import HostConfig
 from benchctl.hosts.commands import runner
+from benchctl.hosts.context import fabric_config
 from benchctl.hosts.host import Host
 from benchctl.hosts.making import make_host
-from benchctl.hosts.ssh.connection import Connection, fabric_config
+from benchctl.hosts.ssh.connection import Connection
 
 MakeSshd = Callable[..., Sshd]
 LONG_S = 60.0

@@ -22,6 +22,7 @@ from sshd import Keys, PasswordUser, Sshd, send_signal
 from benchctl.config.model import HostConfig, Secret
 from benchctl.errors import HostUnreachable, LinkLost, OutputError
 from benchctl.hosts import remote
+from benchctl.hosts.context import fabric_config
 from benchctl.hosts.files import landing, retrying
 from benchctl.hosts.files.archive import members
 from benchctl.hosts.files.collecting import Watch, collect, collect_pattern
@@ -30,7 +31,6 @@ from benchctl.hosts.files.streams import Reader
 from benchctl.hosts.files.transfer import Copying
 from benchctl.hosts.host import Host
 from benchctl.hosts.making import make_host
-from benchctl.hosts.ssh.connection import fabric_config
 
 MakeSshd = Callable[..., Sshd]
 MakeHost = Callable[..., Host]

@@ -15,8 +15,8 @@ from workflow_bed import Bench, error_of, on_host, remote_bench, statuses
 import benchctl
 from benchctl.config.model import HostConfig, Output, Stage
 from benchctl.events import Event
+from benchctl.hosts.context import fabric_config
 from benchctl.hosts.making import make_host
-from benchctl.hosts.ssh.connection import fabric_config
 from benchctl.reports.run_page import run_text
 from benchctl.runs.record import OutputRecord, RunRecord
 from benchctl.workflow.outputs import Collector, Wanted

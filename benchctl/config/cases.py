@@ -8,9 +8,10 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
-from benchctl.config.draft import Draft, Item
+from benchctl.config.document import Document, Place, shown
+from benchctl.config.draft import Draft
+from benchctl.config.items import Item
 from benchctl.config.model import Case
-from benchctl.config.yaml_file import Document, Place, shown
 from benchctl.template import did_you_mean
 
 MOST_CASES = 1000

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from benchctl.config.cases import of_stage
-from benchctl.config.draft import Item
+from benchctl.config.document import shown
 from benchctl.config.findings import References, listed
-from benchctl.config.yaml_file import shown
+from benchctl.config.items import Item
 
 
 def check_choice(references: References, stage: Item) -> None:

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from voluptuous import Invalid, MultipleInvalid
-from voluptuous.error import RequiredFieldInvalid
 
+from benchctl.config.data_schema import DataSchemaReader
+from benchctl.config.document import Document, Place, shown
+from benchctl.config.items import Item, ItemReader
 from benchctl.config.model import Case
 from benchctl.config.schema import (
     BENCHMARK,
     CASE,
-    COLUMN,
     CONFIG,
     COPY,
     HEALTH_CHECK,
@@ -29,32 +30,10 @@ from benchctl.config.schema import (
     PLOT,
     STAGE,
     TRIALS,
-    Noun,
 )
-from benchctl.config.values import any_text, kind_of, list_of, one_of, timestamp_unit
-from benchctl.config.yaml_file import Document, Place, shown, unfit
+from benchctl.config.values import any_text, kind_of, list_of
+from benchctl.config.yaml_file import unfit
 from benchctl.names import VARIABLE_NAME, VARIABLE_RULE
-from benchctl.template import closest, did_you_mean
-
-
-@dataclass
-class Item:
-    """One noun of the config: where it is, and its converted values by key; what was wrong is absent."""
-
-    place: Place
-    values: dict[str, Any] = field(default_factory=dict)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.values
-
-    def __getitem__(self, key: str) -> Any:
-        return self.values[key]
-
-    def get(self, key: str, default: Any = None) -> Any:
-        return self.values.get(key, default)
-
-    def at(self, *parts: str | int) -> Place:
-        return (*self.place, *parts)
 
 
 @dataclass
@@ -127,54 +106,8 @@ _ALIAS = _NameRule(
 )
 
 
-class _Reader:
-    """Applies the nouns' schemas, noting problems in the document."""
-
-    def __init__(self, document: Document) -> None:
-        self.document = document
-
-    def item(self, noun: Noun, value: Any, place: Place, *, missing: bool = False) -> Item:
-        """A noun from a mapping; None counts as an empty one. missing: its absence has been noted."""
-        if missing:
-            return Item(place)
-        if value is not None and not isinstance(value, dict):
-            self.document.problem(place, f"must be a mapping with the keys of {noun.name}, not {kind_of(value)}")
-            return Item(place)
-        return Item(place, self._shaped(noun, value or {}, place))
-
-    def _shaped(self, noun: Noun, value: dict[str, Any], place: Place) -> dict[str, Any]:
-        try:
-            shaped = noun.schema(value)
-        except MultipleInvalid as errors:
-            misspelled = {closest(key, noun.key_names()) for key in value if key not in noun.key_names()}
-            for error in sorted(errors.errors, key=noun.rank):
-                self._refuse(noun, error, place, misspelled)
-            bad = {error.path[0] for error in errors.errors}
-            return self._rest(noun, {key: inner for key, inner in value.items() if key not in bad})
-        return {str(key): inner for key, inner in shaped.items()}
-
-    def _rest(self, noun: Noun, value: dict[str, Any]) -> dict[str, Any]:
-        """The good keys of a bad mapping, so that their contents are checked too."""
-        checks = {str(key): check for key, check in noun.schema.schema.items()}
-        return {key: checks[key](inner) for key, inner in value.items()}
-
-    def _refuse(self, noun: Noun, error: Invalid, place: Place, misspelled: set[str | None]) -> None:
-        key = str(error.path[0])
-        if isinstance(error, RequiredFieldInvalid):
-            if key not in misspelled:
-                self.document.missing((*place, key), f"{noun.name} needs {key!r}")
-        elif error.error_message == "extra keys not allowed":
-            hint = did_you_mean(key, noun.key_names())
-            sentence = f"{shown(key)} is not a key of {noun.name}.{hint} Keys: {', '.join(noun.key_names())}"
-            self.document.problem((*place, key), sentence)
-            self.document.bad.add((*place, closest(key, noun.key_names()) or key))
-        else:
-            inner: list[Any] = error.path[1:]
-            self.document.problem((*place, key, *inner), _sentence(key, error.error_message))
-            self.document.bad.add((*place, key))
-
-    def items(self, read: Callable[[Any, Place], Item], values: list[Any], place: Place) -> list[Item]:
-        return [read(value, (*place, number)) for number, value in enumerate(values)]
+class _Reader(ItemReader):
+    """Reads each noun of a config in its own way."""
 
     def hosts(self, values: dict[str, Any]) -> dict[str, Item]:
         shouted: dict[str, str] = {}
@@ -280,90 +213,10 @@ class _Reader:
     def output(self, value: Any, place: Place) -> Item:
         output = self.item(OUTPUT, value, place)
         if "data_schema" in output:
-            output.values["data_schema"] = self._data_schema(output["data_schema"], output.at("data_schema"))
+            schemas = DataSchemaReader(self.document)
+            output.values["data_schema"] = schemas.data_schema(output["data_schema"], output.at("data_schema"))
         elif not self.document.is_bad(output.at("data_schema")):
             for key in ("on_bad_rows", "delimiter", "min_rows"):
                 if key in output:
                     self.document.problem(output.at(key), f"{key!r} means nothing without a data_schema; add one")
         return output
-
-    def _data_schema(self, value: Any, place: Place) -> Item:
-        """A data schema: `format`, and `columns` by name, whichever way they were spelled."""
-        entries = self._merged(value, place)
-        if _is_columns_block(entries):
-            for key in entries.keys() - {"format", "columns"}:
-                self.document.problem((*place, key), f"{shown(key)} must go under columns:, beside the other columns")
-            columns_place: Place = (*place, "columns")
-            columns = self._merged(entries["columns"], columns_place)
-        else:
-            columns_place = place
-            columns = {key: inner for key, inner in entries.items() if key != "format"}
-        file_format = self._format(entries, place)
-        found = {name: self._column(name, spec, (*columns_place, name)) for name, spec in columns.items()}
-        if not columns and not self.document.is_bad(place, columns_place, (*place, "format")):
-            self.document.problem(place, "declares no columns; add one, such as latency: {type: float, unit: ms}")
-        return Item(place, {"format": file_format, "columns": found})
-
-    def _format(self, entries: Mapping[str, Any], place: Place) -> str:
-        value = entries.get("format", "csv")
-        try:
-            if isinstance(value, (dict, list)):
-                raise Invalid("is the file's format, such as csv; a column called format goes under columns:")
-            one_of("csv")(value)
-        except Invalid as error:
-            self.document.problem((*place, "format"), error.error_message)
-        return "csv"
-
-    def _column(self, name: str, value: Any, place: Place) -> Item:
-        if not name.strip():
-            self.document.problem(place, "a column needs a name, as in the file's header")
-        if isinstance(value, str) or value is None:
-            self.document.problem(place, "must be a mapping such as {type: float, unit: ms}")
-            return Item(place)
-        column = self.item(COLUMN, self._merged(value, place), place)
-        if column.get("type") == "timestamp" and "unit" in column:
-            try:
-                timestamp_unit(column["unit"])
-            except Invalid as error:
-                self.document.problem(column.at("unit"), error.error_message)
-        return column
-
-    def _merged(self, value: Any, place: Place) -> dict[str, Any]:
-        """A mapping, also when it is spelled as a list of one-key mappings."""
-        if isinstance(value, dict):
-            return value
-        if not isinstance(value, list):
-            self.document.problem(place, f"must be a mapping or a list of one-key mappings, not {kind_of(value)}")
-            return {}
-        merged: dict[str, Any] = {}
-        for number, entry in enumerate(value):
-            if not isinstance(entry, dict):
-                self.document.problem((*place, number), f"must be a mapping of one key, not {kind_of(entry)}")
-                continue
-            for key, inner in entry.items():
-                self._move(merged, place, number, key)
-                merged.setdefault(key, inner)
-        return merged
-
-    def _move(self, merged: Mapping[str, Any], place: Place, number: int, key: str) -> None:
-        """Note where a key of a list spelling really stands, and refuse it the second time."""
-        if key in merged:
-            self.document.problem((*place, number, key), f"{shown(key)} is given twice; keep one")
-        else:
-            self.document.moved[(*self.document.real(place), key)] = (*self.document.real(place), number, key)
-
-
-def _is_columns_block(entries: Mapping[str, Any]) -> bool:
-    """Whether `columns:` holds the columns, and is not itself a column of that name."""
-    inner = entries.get("columns")
-    if isinstance(inner, dict):
-        return not all(isinstance(value, str) for value in inner.values()) or not inner.keys() & {"type", "unit"}
-    return isinstance(inner, list) and not any(
-        isinstance(entry, dict) and entry.keys() <= {"type", "unit"} for entry in inner
-    )
-
-
-def _sentence(key: str, message: str) -> str:
-    """A check's message as a sentence: one that begins with a verb gets the key as its subject."""
-    verbs = ("is ", "has ", "means ")
-    return f"{key!r} {message}" if message.startswith(verbs) else message

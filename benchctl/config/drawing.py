@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from benchctl.config.draft import Item
+from benchctl.config.document import shown
 from benchctl.config.findings import References, check_slugs_differ, check_unique, listed
+from benchctl.config.items import Item
 from benchctl.config.placement import check_export_path
-from benchctl.config.yaml_file import shown
 
 GROUPS = ("host", "case", "run")  # what rows may be told apart by beside their own strings
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from benchctl.config.draft import Draft, Item
+from benchctl.config.document import Document, Place, path_text, shown
+from benchctl.config.draft import Draft
+from benchctl.config.items import Item
 from benchctl.config.model import slug
-from benchctl.config.yaml_file import Document, Place, path_text, shown
 from benchctl.template import did_you_mean, fill_known
 
 

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from benchctl.config import cases, references, schema
-from benchctl.config.draft import Draft, Item
+from benchctl.config.document import Document
+from benchctl.config.draft import Draft
 from benchctl.config.draft import draft as read_draft
+from benchctl.config.items import Item
 from benchctl.config.masking import exposed_passwords, masked
 from benchctl.config.model import (
     UNTIL_MAX,
@@ -31,12 +33,7 @@ from benchctl.config.model import (
     slug,
 )
 from benchctl.config.picture import FORMATS
-from benchctl.config.yaml_file import (
-    Document,
-    read,
-    unfit,
-    yaml_files_in,
-)
+from benchctl.config.yaml_file import read, unfit, yaml_files_in
 from benchctl.errors import ConfigError, Problem
 from benchctl.template import did_you_mean, fill_known, names_in
 

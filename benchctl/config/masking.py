@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
+from benchctl.config.document import Document, Place, Value, path_text
 from benchctl.config.draft import ENVIRONMENT_NAME
-from benchctl.config.yaml_file import Document, Place, Value, path_text
 from benchctl.redact import MASK, Redactor
 from benchctl.template import NAME_PATTERN
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchctl.config import undeclared
-from benchctl.config.draft import Item
+from benchctl.config.document import Place, shown
 from benchctl.config.findings import References, check_unique, listed
+from benchctl.config.items import Item
 from benchctl.config.precision import Precision
-from benchctl.config.yaml_file import Place, shown
 from benchctl.expression import names_in
 from benchctl.units import did_you_mean_unit, dimension, factor
 

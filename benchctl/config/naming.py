@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from benchctl.config.cases import of_stage
-from benchctl.config.draft import Item
+from benchctl.config.document import Place, Value, shown
 from benchctl.config.findings import References, listed
-from benchctl.config.yaml_file import Place, Value, shown
+from benchctl.config.items import Item
 from benchctl.template import Name, did_you_mean, flaws_in, names_in
 
 _HOST_PARTS = ("ip", "username", "port", "name")

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
-from benchctl.config.draft import Item
+from benchctl.config.document import Place, shown
 from benchctl.config.findings import References, check_slugs_differ, check_unique
+from benchctl.config.items import Item
 from benchctl.config.model import is_pattern, slug
-from benchctl.config.yaml_file import Place, shown
 
 _OUR_FILES = ("metadata.json", "trial.json", "events.ndjson", "config.yaml")
 _OUR_FOLDERS = ("logs", "scripts", "plots", "trials")

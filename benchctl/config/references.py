@@ -15,14 +15,15 @@ from urllib.parse import urlsplit
 from benchctl.config.choosing import check_cases_have_stages, check_choice
 from benchctl.config.columns import check_columns
 from benchctl.config.commandline import args_flaw
-from benchctl.config.draft import Draft, Item
+from benchctl.config.document import Document, Place, shown
+from benchctl.config.draft import Draft
 from benchctl.config.drawing import check_plots
 from benchctl.config.findings import References, check_slugs_differ, check_unique, listed
+from benchctl.config.items import Item
 from benchctl.config.measuring import check_metrics
 from benchctl.config.naming import check_names_in_texts
 from benchctl.config.placement import check_files, check_outputs
 from benchctl.config.repeating import check_trials
-from benchctl.config.yaml_file import Document, Place, shown
 from benchctl.template import did_you_mean, fill, names_in
 
 MAX_GATEWAYS = 8

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchctl.config.draft import Item
 from benchctl.config.findings import References
+from benchctl.config.items import Item
 from benchctl.config.measuring import check_precision
 from benchctl.config.model import UNTIL_MAX
 

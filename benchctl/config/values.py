@@ -14,11 +14,11 @@ from typing import Any
 
 from voluptuous import Invalid, MultipleInvalid
 
+from benchctl.config.document import shown
 from benchctl.config.model import Secret
 from benchctl.config.picture import NAMED_IN, parse_length
 from benchctl.config.precision import Precision
 from benchctl.config.precision import parse as parse_precision
-from benchctl.config.yaml_file import shown
 from benchctl.expression import Expression, NotArithmetic
 from benchctl.expression import parse as parse_expression
 from benchctl.json_path import Path as JsonPath

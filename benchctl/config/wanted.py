@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from benchctl.config import references, schema
+from benchctl.config.document import Document
 from benchctl.config.draft import Draft, draft_plots
 from benchctl.config.draft import draft as read_draft
 from benchctl.config.loader import plot_of
 from benchctl.config.model import Plot
 from benchctl.config.picture import FORMATS
-from benchctl.config.yaml_file import Document, read
+from benchctl.config.yaml_file import read
 from benchctl.errors import Problem, UsageError
 from benchctl.template import did_you_mean
 

@@ -8,139 +8,25 @@ from __future__ import annotations
 import hashlib
 import re
 import stat
-from bisect import bisect_right
-from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Container, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from benchctl.config.document import Document, Mark, Place, Value, shown
+from benchctl.config.yaml_errors import complaint, quote_braces
 from benchctl.errors import ConfigError, Problem
-from benchctl.redact import Redactor
 from benchctl.template import did_you_mean
-
-Value = str | None | list[Any] | dict[str, Any]
-Place = tuple[str | int, ...]
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32
 MAX_NODES = 100_000  # counted as if every alias were written out
 
-MAX_PROBLEMS = 200
-
 _NULLS = ("", "~", "null", "Null", "NULL")
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "seq", "map")}
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_UNQUOTED_BRACES = re.compile(r"^\s*(?:- +)*(?:[^\s'\"#][^'\"#]*:\s+|- +)\{\{(?P<inside>[^{}]*)\}\}")
-_BRACES = re.compile(r"\{\{(?P<inside>[^{}]*)\}\}")
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
-
-
-class Mark(NamedTuple):
-    """Where a value is: the line to name, and the characters of its text when it is a scalar."""
-
-    line: int
-    start: int
-    end: int
-
-
-@dataclass
-class Document:
-    """A file that was read: its root value, and where each value stands.
-
-    `problems` holds what is wrong without keeping the rest from being read, such as repeated keys.
-    """
-
-    file: str  # as the user named it
-    text: str
-    sha256: str
-    root: Value = None
-    marks: dict[Place, Mark] = field(default_factory=dict)
-    moved: dict[Place, Place] = field(default_factory=dict)
-    mode: int = 0  # the file's permission bits
-    problems: list[Problem] = field(default_factory=list)
-    bad: set[Place] = field(default_factory=set)
-    secrets: set[str] = field(default_factory=set)  # what no message may show
-
-    def problem(self, place: Place, sentence: str, *, needle: str = "", line: int = 0) -> None:
-        """Note what is wrong at a place; a second sentence about a value that is broken already is dropped.
-
-        needle: the part of a long text that is meant; line: where it is, when the place doesn't tell.
-        """
-        found = Problem(self.file, line or self.line(place, needle), path_text(place), sentence)
-        if line or needle or place not in self.bad:
-            self.problems.append(found)
-        self.bad.add(place)
-        if len(self.problems) >= MAX_PROBLEMS:
-            self.problems.append(Problem(self.file, found.line, "", "there may be more; mend these first"))
-            self.raise_problems()
-
-    def missing(self, place: Place, sentence: str) -> None:
-        """Note that a value is not there; the sentence is about what should hold it."""
-        holder = place[:-1]
-        self.problem(holder, sentence, line=self.line(holder))
-        self.bad.discard(holder)
-        self.bad.add(place)
-
-    def is_bad(self, *places: Place) -> bool:
-        """Whether any of these values has a problem of its own."""
-        return any(place in self.bad for place in places)
-
-    def line(self, place: Place, needle: str = "") -> int:
-        """The line of a value, or of the nearest thing around it; of `needle` inside it, if that is found."""
-        mark = self.mark(place)
-        if needle and (found := self.text.find(needle, mark.start, mark.end)) >= 0:
-            return self.line_at(found)
-        return mark.line
-
-    def mark(self, place: Place) -> Mark:
-        real = self.real(place)
-        nearest = (real[:length] for length in range(len(real), -1, -1))
-        return next((self.marks[around] for around in nearest if around in self.marks), Mark(1, 0, 0))
-
-    def real(self, place: Place) -> Place:
-        """Where a value stands in the file, when it was reached by another spelling's path."""
-        real: Place = ()
-        for part in place:
-            real = self.moved.get((*real, part), (*real, part))
-        return real
-
-    def line_at(self, offset: int) -> int:
-        return bisect_right(self._line_ends, offset - 1) + 1
-
-    @cached_property
-    def _line_ends(self) -> list[int]:
-        return [match.start() for match in re.finditer("\n", self.text)]
-
-    def refuse(self, sentence: str, line: int = 0) -> NoReturn:
-        """Give up: what is wrong keeps the rest from being read."""
-        self.problems.append(Problem(self.file, line, "", sentence))
-        self.raise_problems()
-
-    def raise_problems(self) -> NoReturn:
-        """Raise ConfigError with the problems in the order of their lines, each once, secrets masked."""
-        found = dict.fromkeys((problem.line, problem.path, problem.text) for problem in self.problems)
-        ordered = sorted(found, key=lambda problem: problem[0])
-        mask = Redactor(self.secrets).text
-        raise ConfigError([Problem(self.file, line, path, mask(text)) for line, path, text in ordered])
-
-
-def path_text(place: Sequence[str | int]) -> str:
-    """A place as people write it: `stages[2].host`; odd keys are quoted and cut."""
-    parts = [f"[{part}]" if isinstance(part, int) else f".{_key_text(part)}" for part in place]
-    return "".join(parts).removeprefix(".")
-
-
-def _key_text(key: str) -> str:
-    return key if re.fullmatch(r"[\w -]{1,60}", key) and key.isprintable() else shown(key)
-
-
-def shown(value: str) -> str:
-    """A value in quotes for a message: on one line, and cut when it is long."""
-    return repr(value if len(value) <= 60 else value[:60] + "...")
 
 
 def read(path: Path, file: str, lists: Container[tuple[str, ...]] = ()) -> Document:
@@ -248,62 +134,7 @@ def _composed(document: Document) -> Node | None:
     except _TooDeep as error:
         document.refuse(f"this is nested more than {MAX_DEPTH} levels deep", document.line_at(error.index))
     except yaml.YAMLError as error:
-        document.refuse(*_sentence(document, error))
-
-
-def _sentence(document: Document, error: yaml.YAMLError) -> tuple[str, int]:
-    """PyYAML's complaint in one sentence, with its line."""
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    line = document.line_at(mark.index) if mark else 1
-    opened = getattr(error, "context_mark", None)
-    opened_line = document.line_at(opened.index) if opened else line
-    lines = document.text.split("\n")
-    for number in (line, opened_line):
-        found = _UNQUOTED_BRACES.match(lines[number - 1])
-        if _LACKS_COMMA in str(error) and not found:
-            found = _BRACES.search(_QUOTED.sub("", lines[number - 1]))
-        if found:
-            return _quote_braces(found["inside"]), number
-    if "\t" in re.match(r"[\s-]*", lines[line - 1])[0]:  # type: ignore[index]  # always matches
-        return "a tab is used for indentation; YAML allows only spaces there", line
-    problem = str(getattr(error, "problem", None) or error)
-    return _in_our_words(problem, opened_line), opened_line if _NEVER_CLOSED in problem else line
-
-
-_NEVER_CLOSED = "found unexpected end of stream"
-_LACKS_COMMA = "expected ',' or"
-
-
-_IN_OUR_WORDS = (
-    ("'\\t'", "a tab stands where YAML allows only spaces"),
-    ("mapping values are not allowed", "a ': ' where no key can be; indent the line properly, or put quotes around it"),
-    (_NEVER_CLOSED, "the quote that opens here is never closed"),
-    ("found undefined alias", "{alias} stands for nothing; put quotes around a text that begins with *"),
-    ("but found another document", "a second document begins here; a config is one document, without --- inside"),
-    ("could not find expected ':'", "the key on line {opened} has no ':' after it"),
-    ("expected <block end>", "this does not belong to what began on line {opened}; check indentation and quotes"),
-    (_LACKS_COMMA, "the list or mapping opened on line {opened} lacks a ',' or its closing bracket"),
-    ("that cannot start any token", "a plain text can't begin so; put quotes around it"),
-    ("sequence entries are not allowed", "a list can't begin here; put it on a line of its own"),
-    ("expected '<document start>'", "this stands further to the left than what is above it; check the indentation"),
-    ("expected the node content", "a value is missing here; remove what is too much, or put quotes around a text"),
-    ("duplicate anchor", "an anchor is defined twice"),
-)
-
-
-def _in_our_words(problem: str, opened: int) -> str:
-    problem = " ".join(problem.split())[:200]
-    alias = re.search(r"undefined alias '(.*)'", problem)
-    for theirs, ours in _IN_OUR_WORDS:
-        if theirs in problem:
-            name = shown("*" + alias[1]) if alias else ""
-            return f"this is not YAML: {ours.format(opened=opened, alias=name)}"
-    return f"this is not YAML: {problem}"
-
-
-def _quote_braces(inside: str) -> str:
-    name = "{{" + inside.strip()[:60] + "}}"
-    return f'YAML reads {{{{ as a mapping; put quotes around the text with {name}, as in "{name}"'
+        document.refuse(*complaint(document, error))
 
 
 class _Walk:
@@ -396,7 +227,7 @@ class _Walk:
             return str(node.value)
         source = self.document.text[node.start_mark.index - 1 : node.end_mark.index + 1]
         if source.startswith("{{"):
-            self._problem(node, place, _quote_braces(source.strip("{}")))
+            self._problem(node, place, quote_braces(source.strip("{}")))
         else:
             self._problem(node, place, "a key must be plain text, not a list or a mapping")
         return None

@@ -15,11 +15,12 @@ from typing import Any, BinaryIO, Literal
 from benchctl.config.model import HostConfig
 from benchctl.errors import HostError, HostUnfit, LinkLost
 from benchctl.hosts import facts as machine
+from benchctl.hosts.commands.capture import Sink, Unkept
 from benchctl.hosts.commands.process import Process
-from benchctl.hosts.commands.runner import Sink, Unkept
 from benchctl.hosts.commands.shell import Answer, Lease, Pipes, Shell, ShellBroken
+from benchctl.hosts.context import LocalContext
 from benchctl.hosts.files.listing import Entry
-from benchctl.hosts.ssh.connection import Connection, LocalContext
+from benchctl.hosts.ssh.connection import Connection
 
 ASK_TIMEOUT_S = 5.0
 FACTS_TIMEOUT_S = 15.0

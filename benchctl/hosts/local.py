@@ -18,9 +18,9 @@ import fabric
 from benchctl.config.model import HostConfig
 from benchctl.hosts.commands.pipes import LocalPipes
 from benchctl.hosts.commands.shell import Pipes
+from benchctl.hosts.context import LocalContext
 from benchctl.hosts.files.listing import Entry
 from benchctl.hosts.host import FileStat, Host
-from benchctl.hosts.ssh.connection import LocalContext
 
 
 class LocalHost(Host):

@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from benchctl.events import OUTPUT_LINES, RUN_FINISHED, Event
+from benchctl.reports.going import going_in_short, going_text, going_together, transfer_text
 from benchctl.reports.newest import NewestLines, Source, not_shown
-from benchctl.reports.story import Mood, Sentence, Story, going_in_short, going_text, going_together, transfer_text
+from benchctl.reports.story import Mood, Sentence, Story
 from benchctl.reports.text import clean, cut, fitted
 
 HEARTBEAT_S = 60.0

@@ -9,7 +9,6 @@ A command that wants a pty or answers to prompts (`sudo`) runs as Fabric runs it
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import os
 import secrets
@@ -18,12 +17,12 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, cast
 
 import fabric.runners
 import invoke.runners
 
+from benchctl.hosts.commands.capture import Capture, PassOn, writer_of
 from benchctl.hosts.commands.marks import Marks
 from benchctl.hosts.commands.process import DRAIN_LIMIT_S, DRAIN_S, LAST_BYTES_S, Process
 from benchctl.hosts.commands.supervisor import control_lines, supervisor_command, supervisor_words
@@ -32,20 +31,6 @@ READ_BYTES = 1 << 16
 WINDOW_BYTES = 1 << 21  # paramiko moves the rest of a window at every read: whoever takes all of it is never late
 IN_FLIGHT_BYTES = 1 << 23  # more than the pipes and the SSH windows of two streams hold
 UNSUPERVISED_SHELL = "/bin/sh"
-
-
-@runtime_checkable
-class Sink(Protocol):
-    """Where one stream of a process goes, as it comes."""
-
-    def write_bytes(self, data: bytes) -> None: ...
-
-
-@dataclass(frozen=True)
-class Unkept:
-    """As out_stream or err_stream: it goes to the Sink and the result holds nothing of it, however long it is."""
-
-    sink: Sink
 
 
 class Running:
@@ -136,14 +121,14 @@ class SupervisedRunner(invoke.runners.Runner, Process):
     def handle_stdout(self, buffer_: list[str], hide: bool, output: Any) -> None:
         if not self.is_supervised:
             return super().handle_stdout(buffer_, hide, output)
-        self._pump(self.read_proc_stdout, Marks(self._mark), _writer(buffer_, hide, output))
+        self._pump(self.read_proc_stdout, Marks(self._mark), writer_of(buffer_, hide, output))
 
     def handle_stderr(self, buffer_: list[str], hide: bool, output: Any) -> None:
         if not self.is_supervised:
             return super().handle_stderr(buffer_, hide, output)
-        self._pump(self.read_proc_stderr, Marks(self._mark, self._hear), _writer(buffer_, hide, output))
+        self._pump(self.read_proc_stderr, Marks(self._mark, self._hear), writer_of(buffer_, hide, output))
 
-    def _pump(self, read: Callable[[int], bytes | None], marks: Marks, writer: _Capture | _PassOn) -> None:
+    def _pump(self, read: Callable[[int], bytes | None], marks: Marks, writer: Capture | PassOn) -> None:
         try:
             while data := read(self.read_chunk_size):
                 self._last_read = time.monotonic()
@@ -314,42 +299,3 @@ class LocalRunner(SupervisedRunner, invoke.runners.Local):  # type: ignore[misc]
             with contextlib.suppress(OSError):
                 if stream:
                     stream.close()
-
-
-class _Capture:
-    """Where one stream's bytes go: to a Sink as they are; decoded, to what Invoke collects and shows."""
-
-    def __init__(self, buffer_: list[str], hide: bool, output: Any) -> None:
-        self._buffer = buffer_
-        self._sink = output if isinstance(output, Sink) else None
-        self._shown = None if hide or self._sink else output
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-
-    def write(self, data: bytes) -> None:
-        if self._sink:
-            self._sink.write_bytes(data)
-        self._keep(self._decoder.decode(data))
-
-    def finish(self) -> None:
-        """The stream is at its end: what began a character and never ended it is shown as such."""
-        self._keep(self._decoder.decode(b"", True))
-
-    def _keep(self, text: str) -> None:
-        self._buffer.append(text)
-        if self._shown and text:
-            self._shown.write(text)
-            self._shown.flush()
-
-
-class _PassOn:
-    """The same for a stream that nobody wants to have kept."""
-
-    def __init__(self, sink: Sink) -> None:
-        self.write = sink.write_bytes
-
-    def finish(self) -> None:
-        """Nothing was held back."""
-
-
-def _writer(buffer_: list[str], hide: bool, output: Any) -> _Capture | _PassOn:
-    return _PassOn(output.sink) if isinstance(output, Unkept) else _Capture(buffer_, hide, output)

@@ -2,54 +2,26 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, cast
 
 import fabric
-import invoke
 import paramiko
 
 from benchctl.config.model import HostConfig
-from benchctl.errors import ConfigError, HostError, HostUnfit, HostUnreachable, LinkLost, Problem
-from benchctl.hosts.commands.runner import LocalRunner, RemoteRunner, Running
+from benchctl.errors import HostError, HostUnfit, HostUnreachable, LinkLost
+from benchctl.hosts.commands.runner import RemoteRunner, Running
+from benchctl.hosts.context import new_token
 from benchctl.hosts.ssh.credentials import Credentials
+from benchctl.hosts.ssh.jumps import hops_to, proxy_command
 from benchctl.hosts.ssh.keepalive import Keepalive
 from benchctl.hosts.ssh.known_hosts import HostKeyPolicy, fingerprint, known_hosts_name, matching_keys
-from benchctl.hosts.ssh.route import CommandSocket, Destination, FirstWords, Hop, hops
+from benchctl.hosts.ssh.route import CommandSocket, Destination, FirstWords
 from benchctl.hosts.ssh.sessions import SESSION_TIMEOUT_S, Sessions, is_refusal
 
 AUTH_TIMEOUT_S = 15.0
-
-
-def new_token() -> str:
-    """What tells the supervisors of one context from those of others, in a process list."""
-    return secrets.token_hex(4)
-
-
-def fabric_config(shell: str = "sh -c", ssh_config: paramiko.SSHConfig | None = None) -> fabric.Config:
-    """Fabric's settings with our runners in them; no file of the user's is read behind their back."""
-    overrides = {
-        "runners": {"remote": RemoteRunner, "local": LocalRunner},
-        "run": {"in_stream": False, "shell": shell},
-        "load_ssh_configs": False,
-    }
-    return fabric.Config(overrides=overrides, lazy=True, ssh_config=ssh_config or paramiko.SSHConfig())
-
-
-class LocalContext(invoke.Context):
-    """Invoke's context for this machine; `directory` is where its commands start."""
-
-    def __init__(self, config: fabric.Config, directory: Path) -> None:
-        super().__init__(config)
-        self._set(running=Running(), token=new_token(), environment={}, directory=str(directory))
-
-    def new_runner(self) -> LocalRunner:
-        """What runs one command."""
-        return cast(LocalRunner, self.config.runners.local(self))
 
 
 class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric is untyped
@@ -352,33 +324,8 @@ def _route(name: str, config: fabric.Config) -> Connection | str | None:
 
     Raises ConfigError when the hops lead in a circle.
     """
-    _refuse_circle(name, config.base_ssh_config)
-    settings: Mapping[str, Any] = config.base_ssh_config.lookup(name)
-    if not (jumps := _hops(name, settings)):
-        return settings.get("proxycommand") if _jumps(settings) == "none" else None  # None for `none`
     gateway = None
-    for hop in jumps:
+    for hop in hops_to(name, config.base_ssh_config):
         entry = HostConfig(alias=hop.name, ip=hop.name, username=hop.user, port=hop.port)
         gateway = Connection(entry, config=config, gateway=gateway)
-    return gateway
-
-
-def _jumps(settings: Mapping[str, Any]) -> str:
-    jumps = str(settings.get("proxyjump", "none"))
-    return "none" if jumps.lower() == "none" else jumps
-
-
-def _hops(name: str, settings: Mapping[str, Any]) -> list[Hop]:
-    """None where one of them is the host itself: `Host *` with a ProxyJump also matches the jump host."""
-    found = [] if _jumps(settings) == "none" else list(hops(_jumps(settings)))
-    return [] if any(hop.name in (name, settings["hostname"]) for hop in found) else found
-
-
-def _refuse_circle(name: str, ssh_config: paramiko.SSHConfig) -> None:
-    """The first hop is reached as ~/.ssh/config says, which may be by another one."""
-    seen = [name]
-    while found := _hops(seen[-1], ssh_config.lookup(seen[-1])):
-        seen.append(found[0].name)
-        if seen[-1] in seen[:-1]:
-            circle = " -> ".join(seen[seen.index(seen[-1]) :])
-            raise ConfigError([Problem("~/.ssh/config", 0, "", f"its ProxyJump lines lead in a circle: {circle}")])
+    return proxy_command(name, config.base_ssh_config) if gateway is None else gateway

@@ -1,4 +1,4 @@
-"""From a host's name to a TCP connection: names, addresses, jump hosts, and what may be in the way."""
+"""From a host's name to a TCP connection: names, addresses, proxy commands, and what may be in the way."""
 
 from __future__ import annotations
 
@@ -186,31 +186,6 @@ class CommandSocket(socket.socket):
         if self._process.poll() is None:
             self._process.terminate()
             self._process.wait()
-
-
-@dataclass(frozen=True)
-class Hop:
-    """One jump host of a ProxyJump line."""
-
-    name: str
-    user: str | None
-    port: int | None
-
-
-def hops(jumps: str) -> Iterator[Hop]:
-    """The jump hosts of `user@host:port,ssh://host2,...`, in their order."""
-    for word in jumps.split(","):
-        user, _, place = word.strip().removeprefix("ssh://").rstrip("/").rpartition("@")
-        name, port = _name_and_port(place)
-        yield Hop(name, user or None, port)
-
-
-def _name_and_port(place: str) -> tuple[str, int | None]:
-    if place.startswith("["):
-        name, _, port = place[1:].partition("]")
-        return name, int(port[1:]) if port[1:].isdigit() else None
-    name, _, port = place.rpartition(":")
-    return (name, int(port)) if name and port.isdigit() and ":" not in name else (place, None)
 
 
 def within(seconds: float, function: Callable[[], T]) -> T:
