@@ -12,7 +12,9 @@ from benchctl.hosts.commands.process import Process
 from benchctl.hosts.commands.supervisor import GRACE_S
 from benchctl.hosts.health import CHECKED_BEFORE, HealthWatch, Probe
 from benchctl.hosts.host import Host
-from benchctl.runs.record import Failure, OutputRecord, StageOnHost
+from benchctl.runs.failure import Failure
+from benchctl.runs.outputs import OutputRecord
+from benchctl.runs.record import StageOnHost
 from benchctl.workflow import failures
 from benchctl.workflow.launching import Preparation
 from benchctl.workflow.stopping import STOPS

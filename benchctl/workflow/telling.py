@@ -8,7 +8,7 @@ from benchctl import events
 from benchctl.config.model import Stage
 from benchctl.hosts.health import HealthWatch, Probe
 from benchctl.hosts.host import Host
-from benchctl.runs.record import Failure
+from benchctl.runs.failure import Failure
 from benchctl.workflow.launching import Preparation
 from benchctl.workflow.surroundings import Surroundings
 
