@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchctl.config.model import Benchmark, Metric, Output, Until
-from benchctl.runs.record import DataRecord, MetricRecord, OutputRecord, PlotRecord, RunRecord, TrialRecord
+from benchctl.runs.outputs import DataRecord, OutputRecord
+from benchctl.runs.record import MetricRecord, PlotRecord, RunRecord, TrialRecord
 from benchctl.runs.repetition import Repetition
 from benchctl.workflow.evaluation import Draw, Evaluation, Measure, nothing_drawn
 

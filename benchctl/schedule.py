@@ -54,12 +54,6 @@ class Schedule:
         until = self.trials.until
         return tuple(one for one in self.order if not until or one.is_warmup or one.number <= until.min)
 
-    @property
-    def is_shuffled(self) -> bool:
-        """Whether the seed matters."""
-        is_one = len(self.order) < 2 or (self.trials.order == "interleaved" and len(self.cases) < 2)
-        return self.trials.order != "sequential" and not is_one
-
 
 def make_schedule(
     benchmark: Benchmark, *, cases: Sequence[str] = (), repeat: int | None = None, seed: int | None = None

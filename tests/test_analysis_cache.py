@@ -22,7 +22,7 @@ from benchctl.analysis.reading import Reading
 from benchctl.analysis.table import Layout, read_table
 from benchctl.config.model import Column, DataSchema, Output
 from benchctl.errors import DataError
-from benchctl.runs.record import OutputRecord
+from benchctl.runs.outputs import OutputRecord
 
 COLUMNS = (
     Column("time", "timestamp", "ms"),

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from benchctl.analysis.clocks import counted_from
 from benchctl.analysis.frames import Source
-from benchctl.runs.record import HostRecord, OutputRecord, RunRecord, TrialRecord
+from benchctl.runs.outputs import OutputRecord
+from benchctl.runs.record import HostRecord, RunRecord, TrialRecord
 
 BEGAN = datetime(2025, 11, 23, 12, 0, tzinfo=UTC)
 DB_AHEAD_S = 0.25

@@ -16,7 +16,7 @@ import pytest
 from benchctl.analysis.checking import check
 from benchctl.analysis.table import Layout, joined_values, read_table
 from benchctl.config.model import Column, DataSchema, Output
-from benchctl.runs.record import OutputRecord
+from benchctl.runs.outputs import OutputRecord
 
 COLUMNS = (Column("time", "timestamp", "ms"), Column("latency", "float", "ms"), Column("op", "string"))
 HEAD = "time,latency,op\n"

@@ -23,7 +23,8 @@ from benchctl.analysis.found import number
 from benchctl.analysis.metrics import measure
 from benchctl.config.model import Column, DataSchema, Metric, OfJson, OfLog, OfRows, Output
 from benchctl.expression import parse
-from benchctl.runs.record import MetricRecord, OutputRecord, RunRecord, StageOnHost, StageRecord, TrialRecord
+from benchctl.runs.outputs import OutputRecord
+from benchctl.runs.record import MetricRecord, RunRecord, StageOnHost, StageRecord, TrialRecord
 
 SCHEMA = {
     "t": {"type": "timestamp", "unit": "ms"},

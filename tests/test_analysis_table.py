@@ -15,7 +15,7 @@ from benchctl.analysis.checking import check
 from benchctl.analysis.table import Layout, joined_values, read_table
 from benchctl.config.model import Column, DataSchema, Output
 from benchctl.errors import DataError
-from benchctl.runs.record import DataRecord, FileRecord, OutputRecord
+from benchctl.runs.outputs import DataRecord, FileRecord, OutputRecord
 
 COLUMNS = (Column("time", "timestamp", "ms"), Column("latency", "float", "ms"), Column("op", "string"))
 HEAD = "time,latency,op\n"

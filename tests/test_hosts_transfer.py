@@ -1031,11 +1031,6 @@ def test_copy_of_a_folder_replaces_nothing(pair: tuple[Host, Host], there: Path,
     assert tree(home) == {"file": b"old", "folder/b": b"old", "folder/out/a": b"1"}
 
 
-def write_path(path: Path) -> Path:
-    path.touch()
-    return path
-
-
 def test_several_transfers_at_once_do_not_mix(sshd: Sshd, keys: Keys, make: MakeHost, there: Path, home: Path) -> None:
     host = make(sshd, keys.plain)
     contents = [write(there / str(n), bytes([n]) * 2_000_000) for n in range(10)]

@@ -11,15 +11,8 @@ from workflow_bed import Bench
 
 import benchctl
 from benchctl.plots.choosing import as_config, chosen
-from benchctl.runs.record import (
-    ColumnRecord,
-    DataRecord,
-    OutputRecord,
-    RunRecord,
-    StageOnHost,
-    StageRecord,
-    TrialRecord,
-)
+from benchctl.runs.outputs import ColumnRecord, DataRecord, OutputRecord
+from benchctl.runs.record import RunRecord, StageOnHost, StageRecord, TrialRecord
 
 FILES = {"plots/lat-over-time.png", "plots/lat-distribution.png"}
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from benchctl.reports.listing import NO_RUNS, list_json, list_table, newest
 from benchctl.runs import facts
-from benchctl.runs.record import Failure, RunRecord, TrialRecord
+from benchctl.runs.failure import Failure
+from benchctl.runs.record import RunRecord, TrialRecord
 from benchctl.runs.store import Store
 
 START = datetime(2026, 11, 24, 13, 2, 11, tzinfo=UTC)

@@ -12,16 +12,9 @@ import pytest
 
 from benchctl.reports.failure import ending_text, failure_text, selector
 from benchctl.reports.run_page import run_json, run_text
-from benchctl.runs.record import (
-    Failure,
-    HostRecord,
-    MetricRecord,
-    OutputRecord,
-    RunRecord,
-    StageOnHost,
-    StageRecord,
-    TrialRecord,
-)
+from benchctl.runs.failure import Failure
+from benchctl.runs.outputs import OutputRecord
+from benchctl.runs.record import HostRecord, MetricRecord, RunRecord, StageOnHost, StageRecord, TrialRecord
 
 FAILURE = Failure(
     code="command-failed",

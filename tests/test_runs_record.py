@@ -18,8 +18,9 @@ from benchctl import events
 from benchctl.errors import RunUnreadable
 from benchctl.events import Event
 from benchctl.runs import facts
+from benchctl.runs.failure import Failure
 from benchctl.runs.loading import glance, load
-from benchctl.runs.record import Failure, MetricRecord, RunRecord, TrialRecord
+from benchctl.runs.record import MetricRecord, RunRecord, TrialRecord
 from benchctl.runs.store import RunDirectory, Store
 
 START = datetime(2026, 11, 24, 1, 49, 43, 123456, UTC)

@@ -11,8 +11,9 @@ import pytest
 
 from benchctl.errors import RunUnreadable
 from benchctl.runs import summary
+from benchctl.runs.failure import Failure
 from benchctl.runs.loading import glance, load
-from benchctl.runs.record import Failure, MetricRecord, RunRecord, TrialRecord
+from benchctl.runs.record import MetricRecord, RunRecord, TrialRecord
 from benchctl.runs.store import RunDirectory, Store
 from benchctl.runs.summary import Summary, read_head, write_summary
 

@@ -85,7 +85,7 @@ def test_one_hosts_failure_ends_the_stage_on_the_others_and_tells_their_states(t
 
 def told_at_the_end(bench: Bench) -> list[str]:
     from benchctl.reports.failure import failure_text
-    from benchctl.runs.record import Failure
+    from benchctl.runs.failure import Failure
 
     error = bench.told("run_finished")[0]["error"]
     return [" ".join(failure_text(Failure.from_json(error)).split(" ")).replace("    ", "")]

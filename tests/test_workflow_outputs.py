@@ -18,7 +18,8 @@ from benchctl.events import Event
 from benchctl.hosts.context import fabric_config
 from benchctl.hosts.making import make_host
 from benchctl.reports.run_page import run_text
-from benchctl.runs.record import OutputRecord, RunRecord
+from benchctl.runs.outputs import OutputRecord
+from benchctl.runs.record import RunRecord
 from benchctl.workflow.outputs import Collector, Wanted
 
 MakeSshd = Callable[..., bed.Sshd]

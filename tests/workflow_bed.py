@@ -20,7 +20,8 @@ import sshd as bed
 import benchctl
 from benchctl.events import Event
 from benchctl.hosts.commands.shell import LEASE_S
-from benchctl.runs.record import Failure, RunRecord, StageOnHost, StageRecord
+from benchctl.runs.failure import Failure
+from benchctl.runs.record import RunRecord, StageOnHost, StageRecord
 
 Stage = Mapping[str, object]  # as the config file would have it
 

@@ -12,7 +12,7 @@ from benchctl.analysis.summary import Summaries
 from benchctl.analysis.table import MOST_PROBLEMS, Layout, read_table
 from benchctl.config.model import Column, DataSchema, Output
 from benchctl.errors import DataError
-from benchctl.runs.record import DataRecord, OutputRecord
+from benchctl.runs.outputs import DataRecord, OutputRecord
 
 
 def files_of(record: OutputRecord, folder: Path) -> list[Path]:

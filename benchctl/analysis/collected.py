@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from benchctl.runs.record import OutputRecord, StageRecord, TrialRecord
+from benchctl.runs.outputs import OutputRecord
+from benchctl.runs.record import StageRecord, TrialRecord
 
 _ENDED = {
     "skipped": "was skipped",

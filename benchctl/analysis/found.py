@@ -14,7 +14,8 @@ from benchctl.analysis.blocks import opened
 from benchctl.analysis.collected import NotMeasured
 from benchctl.errors import DataError
 from benchctl.runs.files import open_file
-from benchctl.runs.record import OutputRecord, StageOnHost
+from benchctl.runs.outputs import OutputRecord
+from benchctl.runs.record import StageOnHost
 
 LONGEST_LINE = 1 << 20
 LARGEST_JSON = 64 << 20

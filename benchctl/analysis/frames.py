@@ -20,7 +20,8 @@ from benchctl.analysis.reading import Reading
 from benchctl.analysis.table import Layout, joined_values, read_table
 from benchctl.config.model import DataSchema
 from benchctl.errors import DataError
-from benchctl.runs.record import OutputRecord, RunRecord, TrialRecord
+from benchctl.runs.outputs import OutputRecord
+from benchctl.runs.record import RunRecord, TrialRecord
 from benchctl.template import did_you_mean
 
 OURS = ("run", "case", "trial", "host", "elapsed_s")

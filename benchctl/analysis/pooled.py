@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchctl.analysis.collected import NotMeasured, outputs_of
 from benchctl.errors import DataError
-from benchctl.runs.record import ColumnRecord, DataRecord, OutputRecord, RunRecord, TrialRecord
+from benchctl.runs.outputs import ColumnRecord, DataRecord, OutputRecord
+from benchctl.runs.record import RunRecord, TrialRecord
 
 if TYPE_CHECKING:
     from benchctl.analysis.columns import Columns

@@ -17,7 +17,7 @@ from benchctl.analysis.numbers import Moments, Numbers, Sample
 from benchctl.analysis.ranks import percentiles
 from benchctl.analysis.table import THREADS
 from benchctl.config.model import Column
-from benchctl.runs.record import ColumnRecord
+from benchctl.runs.outputs import ColumnRecord
 
 PERCENTILES = {"p50": 50, "p90": 90, "p95": 95, "p99": 99}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

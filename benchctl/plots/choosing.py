@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from benchctl.config.model import Plot, slug
-from benchctl.runs.record import ColumnRecord, DataRecord, RunRecord
+from benchctl.runs.outputs import ColumnRecord, DataRecord
+from benchctl.runs.record import RunRecord
 
 MOST_PLOTS, MOST_COLUMNS, MOST_PANELS = 6, 4, 3
 NUMBERING = {  # words that a column of names or numbers of things ends in, not of a measure

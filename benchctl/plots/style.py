@@ -15,7 +15,6 @@ from benchctl.config.picture import NAMED_IN, PALETTES
 from benchctl.plots.paper import PAPERS, Paper
 
 DASHES: list[Any] = ["-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (3, 1, 1, 1, 1, 1))]
-POINTS_PER_IN = 72
 
 
 @dataclass(frozen=True)

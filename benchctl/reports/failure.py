@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchctl.config.peek import output_dir_in
 from benchctl.reports.text import clean, duration, pairs
-from benchctl.runs.record import Failure, shortened
+from benchctl.runs.failure import Failure, shortened
 from benchctl.runs.root import results_root
 
 REASONS_SHOWN = 5

@@ -10,16 +10,9 @@ from benchctl.reports.failure import failure_text, show_command
 from benchctl.reports.repetition import repetition_text
 from benchctl.reports.text import clean, count, duration, pairs, size, table
 from benchctl.reports.trials_table import trials_table
-from benchctl.runs.record import (
-    ColumnRecord,
-    Failure,
-    HostRecord,
-    OutputRecord,
-    RunRecord,
-    StageOnHost,
-    StageRecord,
-    TrialRecord,
-)
+from benchctl.runs.failure import Failure
+from benchctl.runs.outputs import ColumnRecord, OutputRecord
+from benchctl.runs.record import HostRecord, RunRecord, StageOnHost, StageRecord, TrialRecord
 
 SHOWN_DIGITS = 12
 SHOWN_SUMMARY = ("min", "mean", "std", "p50", "p90", "p95", "p99", "max")

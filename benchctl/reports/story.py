@@ -16,7 +16,7 @@ from benchctl.reports.going import Going, Transfer
 from benchctl.reports.repetition import repetition_of, repetition_text
 from benchctl.reports.text import check, clean, count, duration, ending, size
 from benchctl.reports.together import MANY_HOSTS, Together, is_interrupted
-from benchctl.runs.record import Failure
+from benchctl.runs.failure import Failure
 
 Mood = Literal["", "good", "bad", "odd"]
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 Status = Literal["met", "unproven", "not met"]
 
-CHANGED = ("better", "worse", "changed")
 ANY = "any"
 EXAMPLE = 'such as "p99 worse by 5%", "any worse" or "rows changed by 1%"'
 _FORM = re.compile(r"(?P<metric>\S.*?)\s+(?P<verdict>worse|better|changed)(?:\s+by\s+(?P<number>[0-9.]+)\s*%)?")

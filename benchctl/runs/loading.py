@@ -13,7 +13,8 @@ from typing import Any
 from benchctl.errors import RunUnreadable, UsageError
 from benchctl.runs import replay
 from benchctl.runs.facts import writer_is_gone
-from benchctl.runs.record import Failure, RunRecord, StageRecord, TrialRecord, check_format
+from benchctl.runs.failure import Failure
+from benchctl.runs.record import RunRecord, StageRecord, TrialRecord, check_format
 from benchctl.runs.store import EVENTS, METADATA, TRIAL, RunDirectory, Store, aside_name, printable, trial_name
 from benchctl.runs.summary import read_head
 from benchctl.template import did_you_mean

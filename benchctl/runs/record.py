@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from benchctl.errors import RunUnreadable, exit_code_of
+from benchctl.runs.failure import FAILURE, Failure, cut
 from benchctl.runs.fields import (
     TIME,
     Read,
@@ -24,62 +25,19 @@ from benchctl.runs.fields import (
     records_by_name,
     texts,
 )
+from benchctl.runs.outputs import OutputRecord
 from benchctl.runs.repetition import Repetition
 from benchctl.runs.store import TRIAL, RunDirectory
 
 FORMAT = 1
-COMMAND_KEPT = 4000
-TEXT_KEPT = 300  # of a message or flag of one trial of many
 FLAGS_KEPT = 5
-
-
-@dataclass(frozen=True, kw_only=True)
-class Failure(Record):
-    """Why a stage, a trial or a run failed; `stderr` holds the command's last lines, `others` the stage's status
-    on its other hosts. trial: of a run with several, the one that failed, as its directory is called.
-    """
-
-    code: str = named("")
-    message: str = key(str, "")
-    trial: str | None = named()
-    stage: str | None = named()
-    host: str | None = named()
-    hint: str = key(str, "")
-    command: str | None = key(str)
-    exit_code: int | None = key(int)
-    signal: str | None = named()
-    stderr: tuple[str, ...] = texts()
-    others: Mapping[str, Any] = json_object(plain=True)
-
-    def in_short(self) -> Failure:
-        """The same without what was run and what it said."""
-        message = self.message if len(self.message) <= TEXT_KEPT else f"{self.message[:TEXT_KEPT]}..."
-        return replace(self, message=message, hint="", command=None, stderr=(), others={})
-
-
-def shortened(command: str) -> str:
-    """A command as an error names it: a very long one is cut, with a word on where it stands in full."""
-    if len(command) <= COMMAND_KEPT:
-        return command
-    left_out = f"\n[{len(command)} characters in all; the stage in {TRIAL} has them]"
-    return command[: COMMAND_KEPT - len(left_out)] + left_out
 
 
 def _first(flags: tuple[str, ...]) -> tuple[str, ...]:
     """The first of them, each cut where it is long."""
-    kept = tuple(flag if len(flag) <= TEXT_KEPT else f"{flag[:TEXT_KEPT]}..." for flag in flags[:FLAGS_KEPT])
+    kept = tuple(map(cut, flags[:FLAGS_KEPT]))
     left_out = len(flags) - FLAGS_KEPT
     return (*kept, f"... and {left_out} more in {TRIAL}") if left_out > 0 else kept
-
-
-def _failure_json(failure: Failure | None) -> dict[str, Any] | None:
-    """By now no secret is left in it, so that cutting its command can't cut one in two."""
-    if failure is None:
-        return None
-    return replace(failure, command=failure.command and shortened(failure.command)).to_json()
-
-
-_FAILURE: dict[str, Read] = {"read": Failure.from_json, "write": _failure_json}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,48 +50,6 @@ class HostRecord(Record):
     address: str | None = named()
     host_key: str | None = named()
     facts: Mapping[str, Any] = json_object(plain=True)
-
-
-@dataclass(frozen=True, kw_only=True)
-class FileRecord(Record):
-    """One file of an output that is a folder; `path` is in that folder."""
-
-    path: str = key(str, "")
-    bytes: int | None = key(int)
-    sha256: str | None = key(str)
-    modified_s: float | None = key(finite)  # since the epoch, by the host's clock
-
-
-@dataclass(frozen=True, kw_only=True)
-class ColumnRecord(Record):
-    """A declared column: its type, its unit, and of its good rows the count and the `summary`: min and max, and of a
-    number also mean, std and p50 to p99, in the column's unit.
-    """
-
-    type: str = named("")
-    unit: str | None = key(str)
-    count: int = key(int, 0)
-    summary: Mapping[str, Any] = json_object(plain=True)
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataRecord(Record):
-    """What a check found in an output with a data_schema: good | flagged | failed, and why.
-
-    rows: the good ones. problems: the first of what is wrong, each with its file and line. remarks: what is odd only.
-    """
-
-    status: str = named("good")
-    reason: str | None = key(str)
-    rows: int = key(int, 0)
-    bad_rows: int = key(int, 0)
-    delimiter: str = named(",")
-    problems: tuple[str, ...] = texts()
-    remarks: tuple[str, ...] = texts()
-    columns: Mapping[str, ColumnRecord] = records_by_name(ColumnRecord)
-
-
-_DATA: dict[str, Read] = {"read": DataRecord.from_json, "write": lambda data: data and data.to_json()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,34 +103,6 @@ class PlotRecord(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OutputRecord(Record):
-    """A file or folder brought home, or missed: collected | missing | failed. `path` is in the trial's.
-
-    files: of a folder; `bytes` is their sum then, and `sha256` that of their sorted lines as `sha256sum` prints them.
-    retries: how often its transfer was cut and taken up again.
-    """
-
-    name: str = named("")
-    remote_path: str = key(str, "")
-    path: str | None = named()  # a file that is there by that name
-    bytes: int | None = key(int)
-    sha256: str | None = named()
-    modified_s: float | None = key(finite)  # of a single file; since the epoch, by the host's clock
-    files: tuple[FileRecord, ...] = records(FileRecord)
-    retries: int = key(int, 0)
-    status: str = named("")
-    reason: str | None = key(str)
-    duration_s: float | None = key(finite)
-    data: DataRecord | None = field(default=None, metadata=_DATA)
-
-    @property
-    def file_count(self) -> int:
-        """How many files a folder has; 0 for a single file. A journal keeps only their number, as `file_count`."""
-        counted = self.extra.get("file_count")
-        return counted if isinstance(counted, int) else len(self.files)
-
-
-@dataclass(frozen=True, kw_only=True)
 class StageOnHost(Record):
     """What a stage did on one of its hosts."""
 
@@ -232,7 +120,7 @@ class StageOnHost(Record):
     health_check: Mapping[str, Any] | None = key(dict, plain=("type",))
     outputs: tuple[OutputRecord, ...] = records(OutputRecord)
     left_behind: tuple[Any, ...] = key(tuple, (), list)
-    error: Failure | None = field(default=None, metadata=_FAILURE)
+    error: Failure | None = field(default=None, metadata=FAILURE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,7 +166,7 @@ class TrialRecord(Record):
     flags: tuple[str, ...] = texts()
     noise: Mapping[str, Any] = json_object(plain=True)
     disturbances: tuple[str, ...] = texts()
-    error: Failure | None = field(default=None, metadata=_FAILURE)
+    error: Failure | None = field(default=None, metadata=FAILURE)
     stages: tuple[StageRecord, ...] = records(StageRecord)
     earlier: tuple[TrialRecord, ...] = key(
         lambda value: tuple(TrialRecord.from_json(item) for item in value),
@@ -372,7 +260,7 @@ class RunRecord(Record):
     around: TrialRecord | None = field(default=None, metadata=_AROUND)
     plots: tuple[PlotRecord, ...] = records(PlotRecord)
     flags: tuple[str, ...] = texts()
-    error: Failure | None = field(default=None, metadata=_FAILURE)
+    error: Failure | None = field(default=None, metadata=FAILURE)
     trials: tuple[TrialRecord, ...] = key(
         lambda value: tuple(TrialRecord.from_json(item) for item in value),
         (),

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchctl.config.model import Output, Until
-from benchctl.runs.record import DataRecord, MetricRecord, OutputRecord, PlotRecord, RunRecord, TrialRecord
+from benchctl.runs.outputs import DataRecord, OutputRecord
+from benchctl.runs.record import MetricRecord, PlotRecord, RunRecord, TrialRecord
 from benchctl.runs.repetition import Repetition
 
 Check = Callable[[Output, OutputRecord, Path], DataRecord]  # an output with a data_schema, and its trial's folder

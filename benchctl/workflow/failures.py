@@ -24,7 +24,7 @@ from benchctl.hosts.commands.process import Process
 from benchctl.hosts.commands.shell import ShellBroken
 from benchctl.hosts.health import HealthWatch
 from benchctl.hosts.host import Host
-from benchctl.runs.record import Failure
+from benchctl.runs.failure import Failure
 from benchctl.units import format_duration
 
 LARGEST_SIGNAL = 31

@@ -11,7 +11,7 @@ from functools import partial
 from benchctl import events
 from benchctl.config.model import Output
 from benchctl.errors import BenchctlError, DataError, OutputError
-from benchctl.runs.record import OutputRecord
+from benchctl.runs.outputs import OutputRecord
 from benchctl.workflow.on_host import HostRun
 from benchctl.workflow.outcome import Outcome
 from benchctl.workflow.outputs import Collector, Wanted

@@ -6,18 +6,20 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from benchctl import events
 from benchctl.config.model import Stage
 from benchctl.errors import BenchctlError, HostError, StageTimeout
 from benchctl.hosts.commands.process import Process
 from benchctl.hosts.commands.supervisor import GRACE_S
 from benchctl.hosts.health import CHECKED_BEFORE, HealthWatch, Probe
 from benchctl.hosts.host import Host
-from benchctl.runs.record import Failure, OutputRecord, StageOnHost
+from benchctl.runs.failure import Failure
+from benchctl.runs.outputs import OutputRecord
+from benchctl.runs.record import StageOnHost
 from benchctl.workflow import failures
 from benchctl.workflow.launching import Preparation
 from benchctl.workflow.stopping import STOPS
 from benchctl.workflow.surroundings import Surroundings
+from benchctl.workflow.telling import Telling
 
 PROGRESS_S = 0.25
 STOP_MARGIN_S = 5.0  # after the grace, for the kill itself and the way back
@@ -47,8 +49,7 @@ class HostRun:
         self.is_over = False  # it came to its end before it was complete, and that was told
         self.is_watched = False  # complete, with a command going on whose end nobody has spoken of yet
         self._around = around
-        self._index = index
-        self._attempt = attempt
+        self._telling = Telling(stage, host, around, index=index, attempt=attempt)
         self._began = 0.0
         self._completed_at: float | None = None
         self._probe: Probe | None = None
@@ -75,7 +76,7 @@ class HostRun:
         launch = self.prepared.launch()
         if self._is_given_up():
             return
-        self._tell_started()
+        self._telling.started(self.prepared)
         self._probe = self.prepared.probe(launch)
         self._look_before(self._probe)
         task = self._around.plan.tasks[self.stage.name, self.host.alias]
@@ -142,11 +143,7 @@ class HostRun:
         self._already_ready = True
         if probe.check.must_start:
             raise failures.was_ready_before(self.stage, self.host, probe.label)
-        self._around.announce(
-            events.WARNING,
-            text=f"{probe.label} passed on {self.host.alias} before '{self.stage.name}' began: something of an earlier "
-            "run? The check counts once it has failed, or after the stage's command has ended",
-        )
+        self._telling.ready_before(probe)
 
     def _is_over(self) -> bool:
         """Whether it is; from then on the end of a command that goes on is one in the background."""
@@ -173,22 +170,11 @@ class HostRun:
         """Journal now and then that the stage goes on: of a run that dies, that is how long it lived at least."""
         if time.monotonic() - self._sign_at >= SIGN_S:
             self._sign_at = time.monotonic()
-            self._around.announce(
-                events.STAGE_GOES_ON, stage=self.stage.name, host=self.host.alias, elapsed_s=self._elapsed()
-            )
+            self._telling.goes_on(self._elapsed())
 
     def _tell_health(self) -> None:
-        if self._watch is None or self._watch.is_over.is_set():
-            return
-        self._around.announce(
-            events.HEALTH_PROGRESS,
-            stage=self.stage.name,
-            host=self.host.alias,
-            check=self._watch.probe.label,
-            elapsed_s=self._elapsed(),
-            window_s=self._watch.window_s,
-            last=self._watch.last,
-        )
+        if self._watch and not self._watch.is_over.is_set():
+            self._telling.waits_for(self._watch, self._elapsed())
 
     # When it fails, or has to end before it was complete
 
@@ -281,9 +267,7 @@ class HostRun:
         if self._is_unconfirmed:
             return process.gone.is_set() and not process.lost
         if not process.gone.wait(max(0.0, min(PATIENCE_S, deadline - time.monotonic()))):
-            killed = f"; after {GRACE_S:g} s it is killed" if process.can_be_killed else ""
-            text = f"waiting for {self.stage.name} on {self.host.alias} to end{killed}"
-            self._around.announce(events.STOPPING, text=text)
+            self._telling.ends_slowly(GRACE_S if process.can_be_killed else None)
         is_sure = process.gone.wait(max(0.0, deadline - time.monotonic())) and not process.lost
         self._is_unconfirmed = not is_sure
         if self.is_watched and self.status == "succeeded":
@@ -337,71 +321,26 @@ class HostRun:
 
     # Telling
 
-    def _tell_started(self) -> None:
-        stage = self.stage
-        self._around.announce(
-            events.STAGE_STARTED,
-            stage=stage.name,
-            host=self.host.alias,
-            hosts=len(stage.hosts),
-            index=self._index,
-            count=len(self._around.stages),
-            attempt=self._attempt,
-            command=self.prepared.command,
-            cwd=self.prepared.cwd,
-            background=bool(stage.background) and stage.health_check is None,
-            logs=self.prepared.log_paths(),
-        )
-
     def _tell_finished(self, ended: Process | None) -> None:
+        ending = self._ending(ended)
         if self._watch and self._watch.passed and self.status == "succeeded":
-            self._tell_ready(self._watch)
-        self._around.announce(
-            events.STAGE_FINISHED,
-            **self._ending(ended),
-            status=self.status,
-            duration_s=max(0.0, (self._completed_at or time.monotonic()) - self._began),
-            error=self.error.to_json() if self.error else None,
-        )
-
-    def _heard_s(self) -> float | None:
-        """Seconds from the moment it was told to go until its host said that it had begun."""
-        heard_at = self.process.heard_at if self.process else None
-        return None if heard_at is None else heard_at - self._began
-
-    def _tell_ready(self, watch: HealthWatch) -> None:
-        self._around.announce(
-            events.STAGE_READY,
-            stage=self.stage.name,
-            host=self.host.alias,
-            pid=self.process.pid if self.process else None,
-            heard_s=self._heard_s(),
-            duration_s=watch.first_passed_s,
-            check=watch.probe.label,
-            goes_on=self.is_watched,
-        )
+            self._telling.ready(self._watch, ending, goes_on=self.is_watched)
+        duration_s = max(0.0, (self._completed_at or time.monotonic()) - self._began)
+        self._telling.finished(ending, self.status, duration_s=duration_s, error=self.error)
 
     def _tell_end(self, process: Process, *, stopped: bool) -> None:
-        self._around.announce(
-            events.BACKGROUND_ENDED,
-            **self._ending(process),
-            status=self.status,
-            duration_s=self._lifetime(),
-            stopped=stopped,
-            error=self.error.to_json() if self.error else None,
+        self._telling.ended_in_background(
+            self._ending(process), self.status, duration_s=self._lifetime(), stopped=stopped, error=self.error
         )
 
-    def _ending(self, process: Process | None) -> dict[str, Any]:
-        exit_code = process.exit_code if process else None
-        pid = self.process.pid if self.process else None
-        signal = failures.signal_name(exit_code)
+    def _ending(self, ended: Process | None) -> dict[str, Any]:
+        """What is known of its command; `ended` has come to its end, None stands for one that has not by itself."""
+        process, exit_code = self.process, ended.exit_code if ended else None
         return {
-            "stage": self.stage.name,
-            "host": self.host.alias,
-            "pid": pid,
-            "heard_s": self._heard_s(),
+            "pid": process.pid if process else None,
+            "heard_s": None if process is None or process.heard_at is None else process.heard_at - self._began,
             "exit_code": exit_code,
-            "signal": signal,
+            "signal": failures.signal_name(exit_code),
         }
 
     def _process(self) -> Process:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from benchctl.errors import BenchctlError, Interrupted
-from benchctl.runs.record import Failure
+from benchctl.runs.failure import Failure
 from benchctl.workflow import failures
 from benchctl.workflow.on_host import HostRun
 from benchctl.workflow.stopping import STOPS

@@ -19,7 +19,8 @@ from benchctl.hosts.files.landing import discard
 from benchctl.hosts.files.reading import Missing
 from benchctl.hosts.host import Host
 from benchctl.runs.files import make_directory
-from benchctl.runs.record import FileRecord, OutputRecord, TrialRecord
+from benchctl.runs.outputs import FileRecord, OutputRecord
+from benchctl.runs.record import TrialRecord
 from benchctl.runs.store import CACHE
 from benchctl.template import fill
 from benchctl.workflow.oddities import oddities

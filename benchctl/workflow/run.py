@@ -14,11 +14,12 @@ from benchctl.events import Listener
 from benchctl.plan import Plan
 from benchctl.redact import Redactor
 from benchctl.runs import facts
+from benchctl.runs.failure import Failure
 from benchctl.runs.files import NotWritten, removed, time_text
 from benchctl.runs.loading import glance, load
 from benchctl.runs.means import means
 from benchctl.runs.noise import told_of_run
-from benchctl.runs.record import Failure, HostRecord, PlotRecord, RunRecord
+from benchctl.runs.record import HostRecord, PlotRecord, RunRecord
 from benchctl.runs.repetition import Repetition
 from benchctl.runs.store import RunDirectory, Store
 from benchctl.schedule import PlannedTrial
