@@ -13,6 +13,7 @@ import numpy as np
 
 from benchctl.analysis.estimates import Values, blurred, quantile, spread, tail
 from benchctl.analysis.findings import Test
+from benchctl.analysis.rank_tests import mann_whitney_test, signed_rank_test
 
 FAR = 5.0  # in robust standard deviations from the median
 FEWEST_FOR_RANKS = 8  # with fewer, ranks can't survive a correction over several metrics
@@ -106,24 +107,20 @@ def _by_t(name: str, value: float, error: float, *, slack: float, df: float, n: 
 
 def signed_rank(differences: Values) -> Shift:
     """Wilcoxon's test with the Hodges-Lehmann estimate, the median of all means of two (Hollander and Wolfe 1999)."""
-    from scipy.stats import wilcoxon
-
     n = len(differences)
     i, j = np.triu_indices(n)
     means = np.sort((differences[i] + differences[j]) / 2)
-    found = wilcoxon(differences)
-    test = Test(SIGNED_RANK, float(found.statistic), None, float(found.pvalue))
+    statistic, p = signed_rank_test(differences)
+    test = Test(SIGNED_RANK, statistic, None, p)
     return _by_ranks(test, means, deviation=math.sqrt(n * (n + 1) * (2 * n + 1) / 24), n=n)
 
 
 def mann_whitney(base: Values, candidate: Values) -> Shift:
     """Mann and Whitney's test with the Hodges-Lehmann estimate, the median of all differences between the sides."""
-    from scipy.stats import mannwhitneyu
-
     m, n = len(base), len(candidate)
     differences = np.sort((candidate[:, None] - base[None, :]).ravel())
-    found = mannwhitneyu(candidate, base)
-    test = Test(MANN_WHITNEY, float(found.statistic), None, float(found.pvalue))
+    statistic, p = mann_whitney_test(base, candidate)
+    test = Test(MANN_WHITNEY, statistic, None, p)
     return _by_ranks(test, differences, deviation=math.sqrt(m * n * (m + n + 1) / 12), n=min(m, n))
 
 
