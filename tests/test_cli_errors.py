@@ -32,8 +32,8 @@ PROBLEMS = [
     [
         (
             "rnu",
-            "benchctl: there is no command 'rnu'. Commands: init, validate, run, plan, resume, calibrate, list, show, logs, "
-            "plot, compare, serve, copy, export. Did you mean 'run'?",
+            "benchctl: there is no command 'rnu'. Commands: init, validate, run, plan, resume, calibrate, list, show, "
+            "logs, plot, compare, serve, copy, export. Did you mean 'run'?",
             "benchctl --help",
         ),
         ("run --skpi x", "benchctl run: no such option", "benchctl run --help"),

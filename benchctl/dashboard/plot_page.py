@@ -15,7 +15,8 @@ from benchctl.dashboard.finding import MOST_COMPARED, compared, directory_of, st
 from benchctl.dashboard.guard import OF_FILES, refusal
 from benchctl.dashboard.run_page import plots_of
 from benchctl.dashboard.wish import Drawn, Wish
-from benchctl.runs.record import ColumnRecord, RunRecord
+from benchctl.runs.outputs import ColumnRecord
+from benchctl.runs.record import RunRecord
 
 TYPES = ("time_series", "histogram", "boxplot", "ecdf", "percentiles")
 AGGREGATIONS = ("avg", "median", "p95", "p99", "min", "max", "count", "rate")
