@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from benchctl import events
 from benchctl.config.model import Benchmark, Copy, HostConfig, Stage
-from benchctl.errors import HostError, Interrupted, UsageError
+from benchctl.errors import HostError, UsageError
 from benchctl.events import Event, Listener
 from benchctl.hosts.files.collecting import Watch
 from benchctl.hosts.files.transfer import Copied, Copying
 from benchctl.hosts.host import Host
 from benchctl.plan import compile_plan
+from benchctl.signals import raising_on_signals
 from benchctl.template import did_you_mean
 
 PROGRESS_S = 0.1
@@ -63,7 +61,7 @@ def copy_between(source: str, target: str, load: LoadConfig, listeners: Sequence
     benchmark = _benchmark_for(from_end, to_end, load)
     hosts = _hosts(benchmark, from_end, to_end)
     announce = _announcer(listeners)
-    with _raising_on_signals():
+    with raising_on_signals():
         try:
             _connect(list(hosts.values()), announce)
             start, end = hosts[from_end.alias], hosts[to_end.alias]
@@ -176,22 +174,3 @@ def _watch(source: End, announce: Callable[..., None]) -> Watch:
             )
 
     return Watch(progress, lambda text: announce(events.WARNING, text=text))
-
-
-@contextlib.contextmanager
-def _raising_on_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP raise Interrupted, so that no half copy is left; what `nohup` ignores stays ignored."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise Interrupted(number)
-
-    heard = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, stop) for number in heard}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

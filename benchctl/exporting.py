@@ -9,9 +9,12 @@ from pathlib import Path
 
 from benchctl.errors import ConfigError, UsageError
 from benchctl.exports.archive import Archived
-from benchctl.exports.placing import check_free
+from benchctl.exports.ends import ends, uncollected, without_rows
+from benchctl.exports.metrics import METRICS, write_metrics
+from benchctl.exports.placing import Delivery, check_free, delivery
 from benchctl.runs.files import file_name
 from benchctl.runs.record import RunRecord
+from benchctl.signals import raising_on_signals
 from benchctl.template import did_you_mean
 
 FORMATS = ("csv", "parquet")
@@ -19,62 +22,73 @@ FORMATS = ("csv", "parquet")
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written. rows: of each output. notes: what is to be said of it."""
+    """What was written. rows: of each output. notes: what is to be said of it. missing: what should be there and is
+    not, and what is not as it was recorded.
+    """
 
     paths: tuple[Path, ...]
     rows: Mapping[str, int]
     notes: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     archive: Archived | None = None
 
 
 def export_tables(
     records: Sequence[RunRecord], outputs: Sequence[str], folder: Path, *, format: str, force: bool
 ) -> Exported:
-    """The rows of some outputs, or of all that have any, and the metrics. Raises UsageError, DataError, OutputError."""
+    """The rows of some outputs, or of all that have any, and the metrics: all of them, or none where something fails.
+
+    Raises UsageError, DataError, OutputError, and Interrupted for SIGTERM and SIGHUP.
+    """
     if format not in FORMATS:
         raise UsageError(
             f"there is no format {format!r}. Formats: {', '.join(FORMATS)}.{did_you_mean(format, FORMATS)}"
         )
     names = list(dict.fromkeys(outputs)) or outputs_with_rows(records)
-    targets = {name: folder / _target_name(name, format) for name in names}
+    targets = {name: _target_name(name, format) for name in names}
     if len(set(targets.values())) < len(targets):
         raise UsageError("some outputs would have the same file; export them one by one with --output and --out")
-    for path in [*targets.values(), folder / "metrics.csv", folder / "metrics.json"]:
-        check_free(path, force=force)
-    paths, rows, notes = list[Path](), dict[str, int](), list[str]()
-    for name, path in targets.items():
-        made, rows[name], told = _export_rows(records, name, path, format=format, force=force)
-        paths += made
-        notes += told
-    from benchctl.exports.metrics import write_metrics
-
-    return Exported((*paths, *write_metrics(records, folder, force=force)), rows, tuple(notes))
+    for target in [*targets.values(), *METRICS]:
+        check_free(folder / target, force=force)
+    rows, missing = dict[str, int](), ends(records)
+    notes = [] if outputs else [f"{name} has no data_schema, and so no rows" for name in without_rows(records)]
+    missing += [] if outputs else uncollected(records, besides=names)
+    with raising_on_signals(), delivery(folder, force=force) as made:
+        for name, target in targets.items():
+            rows[name], told, lost = _export_rows(records, name, target, made, format=format)
+            notes += told
+            missing += lost
+        write_metrics(records, made)
+    return Exported(made.paths, rows, tuple(notes), tuple(missing))
 
 
 def _target_name(output: str, format: str) -> str:
-    return f"{file_name(output)}.csv" if format == "csv" else file_name(output)
+    name = f"{file_name(output)}.csv" if format == "csv" else file_name(output)
+    return f"rows-{name}" if name in METRICS else name
 
 
 def _export_rows(
-    records: Sequence[RunRecord], name: str, path: Path, *, format: str, force: bool
-) -> tuple[list[Path], int, list[str]]:
+    records: Sequence[RunRecord], name: str, target: str, made: Delivery, *, format: str
+) -> tuple[int, list[str], list[str]]:
+    """How many there are, what is to be said of them, and what they lack."""
     if format == "parquet":
         from benchctl.exports.parquet import check_installed, write_parquet
 
         check_installed()
     from benchctl.analysis.exporting import ExportTable  # loads pandas
     from benchctl.exports.csv_files import write_csv
-    from benchctl.exports.describing import notes_on_columns
+    from benchctl.exports.describing import missing, notes_on_columns
 
     table = ExportTable(records, name)
     write = write_csv if format == "csv" else write_parquet
-    paths, rows = write(table, path, force=force)
-    left_out = [f"{name}: left out: {text}" for text in notes_on_columns(table)]
-    return paths, rows, [*left_out, *(f"{name}: {note}" for note in table.notes)]
+    written = write(table, target, made)
+    left_out = [f"left out: {text}" for text in notes_on_columns(table)]
+    notes = [f"{name}: {note}" for note in [*left_out, *table.notes]]
+    return sum(count for _, count in written), notes, [f"{name}: {text}" for text in missing(table, written)]
 
 
 def outputs_with_rows(records: Sequence[RunRecord]) -> list[str]:
-    """The outputs with a data_schema that were collected, in order."""
+    """The outputs with a data_schema of which something was collected, in order."""
     found = [output for record in records for trial in record.counting for output in trial.outputs]
     return list(dict.fromkeys(one.name for one in found if one.data is not None and one.status == "collected"))
 
@@ -99,7 +113,8 @@ def export_archive(
                 f"{record.id}: the config {record.config.get('path')} can't be read any more, so that passwords "
                 "written in it were masked only where the run did so"
             )
-    done = write_archive(records, path, secrets_of(records, literal, env, os.environ), force=force)
+    with raising_on_signals():
+        done = write_archive(records, path, secrets_of(records, literal, env, os.environ), force=force)
     listed = {
         "a secret was masked in": done.scrubbed,
         "compressed, and not looked into for secrets:": done.unseen,
@@ -107,4 +122,4 @@ def export_archive(
     }
     notes += [f"{text} {name}" for text, names in listed.items() for name in names]
     notes += [f"the value of {name} was not looked for; -e {name}=VALUE masks it" for name in done.unknown]
-    return Exported((path,), {}, tuple(notes), done)
+    return Exported((path,), {}, tuple(notes), (*ends(records), *done.missing), done)

@@ -242,11 +242,15 @@ def _export_task(benchmark: Benchmark) -> BenchmarkTask:
         force: bool = False,
     ) -> None:
         """Export rows and metrics of a kept run, or an archive."""
+        from benchctl.reports.export_page import export_lines, remark_lines
+
         with _ending_inv():
             records = [benchctl.find(one, results=benchctl.results_directory(benchmark)) for one in run.split(",")]
             done = benchctl.export(records, format=format or None, to=out or None, archive=archive or None, force=force)
-        for text in [*map(str, done.paths), *(f"note: {note}" for note in done.notes)]:
+        for text in [*export_lines(done.paths, done.rows), *remark_lines(done.notes, done.missing)]:
             print(text)
+        if done.missing:
+            raise Exit(code=3)
 
     options = {
         "run": "a run as for show, or several with commas between",

@@ -62,6 +62,7 @@ def test_a_case_alone_is_exported_by_its_selector(local: Bench, tmp_path: Path) 
         "paths": ["out/lat.csv", "out/lat.csv.json", "out/metrics.csv", "out/metrics.json"],
         "rows": {"lat": 300},
         "notes": [],
+        "missing": [],
     }
     assert Counter(line["case"] for line in lines_of(tmp_path / "out/lat.csv")) == {"wal": 300}
 
@@ -125,7 +126,7 @@ def test_nothing_is_replaced_unasked_and_nothing_half_is_left(local: Bench, tmp_
 def test_a_place_that_can_not_be_written_is_named(local: Bench, tmp_path: Path) -> None:
     record = run(local, rows(5), [])
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match=f"{tmp_path}/file/lat.csv could not be written: Not a directory"):
+    with pytest.raises(OutputError, match=f"{tmp_path}/file could not be written: Not a directory"):
         benchctl.export(record, to=tmp_path / "file")
 
 

@@ -15,6 +15,7 @@ BASE = ("errors", "events", "units", "template", "redact", "names", "expression"
 LAYERS = {  # what may be imported at run time from where; itself always
     "errors": (),
     "events": (),
+    "signals": ("errors",),
     "units": (),
     "redact": (),
     "template": (),
@@ -27,12 +28,12 @@ LAYERS = {  # what may be imported at run time from where; itself always
     "analysis": ("runs", "config", *BASE),
     "plots": ("analysis", "runs", "config", *BASE),
     "exports": ("", "analysis", "runs", "config", *BASE),  # of benchctl itself its version
-    "exporting": ("exports", "analysis", "runs", "config", *BASE),
+    "exporting": ("signals", "exports", "analysis", "runs", "config", *BASE),
     "project_task": ("config", "hosts", *BASE),
     "schedule": ("config", *BASE),
     "plan": ("config", "hosts", "project_task", "schedule", *BASE),
     "workflow": ("plan", "schedule", "project_task", "runs", "hosts", "config", *BASE),
-    "copying": ("plan", "hosts", "config", *BASE),
+    "copying": ("signals", "plan", "hosts", "config", *BASE),
     "calibrating": ("analysis", "runs", "config", *BASE),
     "comparing": ("analysis", "reports", "runs", *BASE),
     "reports": ("analysis", "runs", "config", *BASE),

@@ -13,9 +13,10 @@ import pandas as pd
 from benchctl.analysis.agreement import Agreed, agreed
 from benchctl.analysis.clocks import Counted, Zero, counted_from
 from benchctl.analysis.columns import Columns
-from benchctl.analysis.frames import OURS, Source, called_in, sources
-from benchctl.analysis.kept import change_notes, changed_since
+from benchctl.analysis.frames import OURS, Source, called_in
+from benchctl.analysis.kept import change_notes, differs
 from benchctl.analysis.table import read_table
+from benchctl.analysis.wanted import wanted_of
 from benchctl.config.model import Column
 from benchctl.runs.record import RunRecord
 
@@ -88,7 +89,8 @@ class ExportTable:
     """An output in some runs. Raises DataError where it can't be read from all of them together."""
 
     def __init__(self, records: Sequence[RunRecord], output: str) -> None:
-        found = [source for record in records for source in sources(record, output)]
+        wanted = wanted_of(records, output)
+        found, self.missing = wanted.sources, wanted.missing
         called = called_in({source.run.uid: source.run for source in found})
         self.output = output
         self.shared: Agreed = agreed(found)
@@ -115,9 +117,18 @@ class ExportTable:
     @cached_property
     def notes(self) -> list[str]:
         """What is to be known of the rows."""
+        return [*self.shared.notes, *self._counted.notes, *self._bad_rows()]
+
+    @cached_property
+    def changed(self) -> list[str]:
+        """Which files are not those that were collected, by their size and SHA-256."""
         found = [part.source for part in self.parts]
-        changed = change_notes(found, [changed_since(source) for source in found])
-        return [*self.shared.notes, *self._counted.notes, *changed]
+        return change_notes(found, [differs(source) for source in found])
+
+    def _bad_rows(self) -> Iterator[str]:
+        for source in (part.source for part in self.parts):
+            if source.output.data and source.output.data.bad_rows:
+                yield f"{source.named} has {source.output.data.bad_rows:,} bad rows, which are left out"
 
     def _columns(self, found: Sequence[Source]) -> list[Column]:
         """Those that all have."""

@@ -41,6 +41,12 @@ class Source(NamedTuple):
         return self.run.path / self.trial.directory
 
     @property
+    def named(self) -> str:
+        """As sentences name it: `run-001 wal-02: data.csv of db`."""
+        trial = f" {self.trial.name}" if self.trial.name else ""
+        return f"{self.run.id}{trial}: {self.output.path or self.output.name} of {self.host}"
+
+    @property
     def schema(self) -> DataSchema:
         assert self.output.data is not None
         return schema_of(self.output.data)
@@ -58,13 +64,7 @@ def sources(record: RunRecord, output: str, trial: TrialRecord | None = None) ->
     Raises DataError where there are none, with what there is instead.
     """
     trials = [trial] if trial else record.counting
-    there = [
-        Source(record, of, host, found)
-        for of in trials
-        for stage in of.stages
-        for host, place in stage.hosts.items()
-        for found in place.outputs
-    ]
+    there = outputs_of(record, trials)
     named = [source for source in there if source.output.name == output]
     if not trials:
         raise DataError(f"{record.id} has no trial that came to its end, and so no rows that count")
@@ -78,6 +78,17 @@ def sources(record: RunRecord, output: str, trial: TrialRecord | None = None) ->
         if source.output.data is None:
             raise DataError(f"{record.id}: output {output!r} has no data_schema, so nothing is known of its columns")
     return named
+
+
+def outputs_of(record: RunRecord, trials: Sequence[TrialRecord]) -> list[Source]:
+    """All outputs of some trials, also those that could not be had."""
+    return [
+        Source(record, trial, host, found)
+        for trial in trials
+        for stage in trial.stages
+        for host, place in stage.hosts.items()
+        for found in place.outputs
+    ]
 
 
 def frame(records: Sequence[RunRecord], output: str) -> pd.DataFrame:

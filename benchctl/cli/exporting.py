@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import click
 
-from benchctl.cli.console import print_json, say
+from benchctl.cli.console import INCOMPLETE, print_json, say
 from benchctl.cli.group import cli
 from benchctl.cli.options import json_option, results_option
 from benchctl.cli.selecting import find_record
@@ -41,14 +42,15 @@ def export(  # noqa: PLR0913 - click hands each option over by its name
     """
     import benchctl
     from benchctl.choices import environment
-    from benchctl.reports.export_page import export_json, export_lines
+    from benchctl.reports.export_page import export_json, export_lines, remark_lines
 
     records = [find_record(run, results) for run in runs or ["latest"]]
     done = benchctl.export(records, outputs, format=format, to=to, archive=archive, env=environment(env), force=force)
-    for note in done.notes:
-        click.echo(f"note: {note}", err=True)
+    for line in remark_lines(done.notes, done.missing):
+        click.echo(line, err=True)
     if as_json:
-        print_json(export_json(done.paths, done.rows, done.notes))
+        print_json(export_json(done.paths, done.rows, done.notes, missing=done.missing))
     else:
         for line in export_lines(done.paths, done.rows):
             say(line)
+    sys.exit(INCOMPLETE if done.missing else 0)

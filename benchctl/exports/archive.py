@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from benchctl.errors import UsageError
+from benchctl.exports.lacking import lacks
 from benchctl.exports.metrics import metrics_files
-from benchctl.exports.placing import check_free, new_file
+from benchctl.exports.placing import check_free, delivery
 from benchctl.exports.readme import Story, readme
 from benchctl.exports.scrubbing import Secrets, packing_of, scrubbed
 from benchctl.redact import Redactor
@@ -39,7 +40,9 @@ class Entry:
 
 @dataclass(frozen=True)
 class Archived:
-    """What an archive came to. scrubbed: files in which a secret was masked; unseen: those that are compressed."""
+    """What an archive came to. scrubbed: files in which a secret was masked; unseen: those that are compressed;
+    missing: what was to be collected and is not there, or not as it was recorded.
+    """
 
     path: Path
     files: int
@@ -47,6 +50,7 @@ class Archived:
     unseen: tuple[str, ...]
     left_out: tuple[str, ...]
     unknown: tuple[str, ...]
+    missing: tuple[str, ...]
 
 
 def write_archive(records: Sequence[RunRecord], path: Path, secrets: Secrets, *, force: bool) -> Archived:
@@ -59,13 +63,15 @@ def write_archive(records: Sequence[RunRecord], path: Path, secrets: Secrets, *,
         raise UsageError(f"{running[0]} still goes on; what is archived must not change any more")
     gathered = _Gathered(records, secrets.redactor)
     _check_names(gathered.entries)
-    story = Story(records, gathered.scrubbed, gathered.unseen, gathered.left_out, secrets.unknown)
+    story = Story(records, gathered.scrubbed, gathered.unseen, gathered.left_out, secrets.unknown, gathered.missing)
     contents = {"README.md": readme(story).encode(), **metrics_files(records)}
     entries = [*(_of_bytes(name, content, secrets.redactor) for name, content in contents.items()), *gathered.entries]
     entries.append(_of_bytes(SUMS, _sums(entries), Redactor()))
-    with new_file(path, force=force) as file:
+    with delivery(path.parent, force=force) as made, made.file(path.name) as file:
         _write(file, path.name.removesuffix(SUFFIX), entries, secrets.redactor, moment=_moment(records))
-    return Archived(path, len(entries), gathered.scrubbed, gathered.unseen, gathered.left_out, secrets.unknown)
+    return Archived(
+        path, len(entries), gathered.scrubbed, gathered.unseen, gathered.left_out, secrets.unknown, gathered.missing
+    )
 
 
 def _check_names(entries: Sequence[Entry]) -> None:
@@ -84,10 +90,12 @@ class _Gathered:
         self._scrubbed: list[str] = []
         self._unseen: list[str] = []
         self._left_out: list[str] = []
+        self._sums: dict[Path, str] = {}  # of each file before anything was masked
         self.entries = [entry for record, name in zip(records, names_of(records), strict=True)
                         for entry in self._run(record, name)]  # fmt: skip
         self.scrubbed, self.unseen = tuple(self._scrubbed), tuple(self._unseen)
         self.left_out = tuple(self._left_out)
+        self.missing = tuple(self._redactor.text(text) for record in records for text in lacks(record, self._sums))
 
     def _run(self, record: RunRecord, name: str) -> Iterator[Entry]:
         for path in _files(record.path):
@@ -104,6 +112,7 @@ class _Gathered:
         for data in scrubbed(path, self._redactor):
             masked.update(data)
             size += len(data)
+        self._sums[path] = plain.hexdigest()
         if masked.digest() != plain.digest():
             self._scrubbed.append(name)
         if not self._redactor.is_idle and packing_of(path):

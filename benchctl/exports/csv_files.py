@@ -5,41 +5,37 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchctl.exports.describing import LABELS, described
-from benchctl.exports.placing import check_free, new_file
-from benchctl.runs.files import json_text
+from benchctl.exports.describing import LABELS, Written, write_description
+from benchctl.exports.placing import Delivery
 
 if TYPE_CHECKING:
-    from benchctl.analysis.exporting import ExportTable
+    from benchctl.analysis.exporting import ExportTable, Part
 
 
-def write_csv(table: ExportTable, path: Path, *, force: bool) -> tuple[list[Path], int]:
-    """The file and the one beside it, and how many rows there are. Raises UsageError, OutputError, DataError."""
-    beside = path.with_name(f"{path.name}.json")
-    check_free(beside, force=force)
-    with new_file(path, force=force) as file:
+def write_csv(table: ExportTable, name: str, made: Delivery) -> Written:
+    """The file and the one beside it. Raises UsageError, OutputError, DataError."""
+    rows: Written = []
+    with made.file(name) as file:
         file.write(_line([*LABELS, *(field.name for field in table.fields)]))
-        rows = 0
-        for text, count in _texts(table):
-            file.write(text)
-            rows += count
-    with new_file(beside, force=force) as file:
-        file.write((json_text(described(table, rows), indent=2) + "\n").encode())
-    return [path, beside], rows
+        for part in table.parts:
+            rows.append((part, 0))
+            for text, count in _texts(table, part):
+                file.write(text)
+                rows[-1] = part, rows[-1][1] + count
+    write_description(table, rows, f"{name}.json", made)
+    return rows
 
 
-def _texts(table: ExportTable) -> Iterator[tuple[bytes, int]]:
+def _texts(table: ExportTable, part: Part) -> Iterator[tuple[bytes, int]]:
     from benchctl.analysis.exporting import csv_text, iso_texts
 
     times = [field.name for field in table.fields if field.type == "timestamp"]
-    for part in table.parts:
-        for block in part.blocks():
-            rows = len(next(iter(block.values())))
-            written = {name: iso_texts(block[name], table.precision) for name in times}
-            yield csv_text({**part.labels, **block, **written}).encode(), rows
+    for block in part.blocks():
+        rows = len(next(iter(block.values())))
+        written = {name: iso_texts(block[name], table.precision) for name in times}
+        yield csv_text({**part.labels, **block, **written}).encode(), rows
 
 
 def _line(cells: list[str]) -> bytes:

@@ -5,27 +5,23 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
-from benchctl.exports.placing import check_free, new_file
+from benchctl.exports.placing import Delivery
 from benchctl.runs.files import json_text
 from benchctl.runs.record import RunRecord
 
+METRICS = ("metrics.csv", "metrics.json")
 OF_METRIC = ("value", "unit", "better", "count", "declared", "reason", "remark")
 OF_TRIAL = ("disturbed", "disturbances")
 COLUMNS = ("run", "uid", "benchmark", "case", "trial", "metric", *OF_METRIC, *OF_TRIAL)
 
 
-def write_metrics(records: Sequence[RunRecord], folder: Path, *, force: bool) -> list[Path]:
-    """metrics.csv and metrics.json in a folder. Raises UsageError, OutputError."""
-    contents = {folder / name: content for name, content in metrics_files(records).items()}
-    for path in contents:
-        check_free(path, force=force)
-    for path, content in contents.items():
-        with new_file(path, force=force) as file:
+def write_metrics(records: Sequence[RunRecord], made: Delivery) -> None:
+    """metrics.csv and metrics.json. Raises UsageError, OutputError."""
+    for name, content in metrics_files(records).items():
+        with made.file(name) as file:
             file.write(content)
-    return list(contents)
 
 
 def metrics_files(records: Sequence[RunRecord]) -> dict[str, bytes]:
@@ -36,7 +32,8 @@ def metrics_files(records: Sequence[RunRecord]) -> dict[str, bytes]:
     writer.writeheader()
     writer.writerows({**line, "disturbances": "; ".join(line["disturbances"])} for line in lines)
     document = {"schema": "benchctl/metrics@1", "metrics": lines}
-    return {"metrics.csv": text.getvalue().encode(), "metrics.json": (json_text(document, indent=2) + "\n").encode()}
+    contents = text.getvalue(), json_text(document, indent=2) + "\n"
+    return {name: content.encode() for name, content in zip(METRICS, contents, strict=True)}
 
 
 def _lines(records: Sequence[RunRecord]) -> Iterator[dict[str, Any]]:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from benchctl.errors import UsageError
-from benchctl.exports.describing import described
-from benchctl.exports.placing import check_free, new_file, new_folder
-from benchctl.runs.files import json_text
+from benchctl.exports.describing import Written, write_description
+from benchctl.exports.placing import Delivery
 
 if TYPE_CHECKING:
     from benchctl.analysis.exporting import ExportTable, Part
@@ -27,17 +26,13 @@ def check_installed() -> None:
         raise UsageError("Parquet needs pyarrow", hint="pip install 'benchctl[parquet]'") from error
 
 
-def write_parquet(table: ExportTable, folder: Path, *, force: bool) -> tuple[list[Path], int]:
-    """The folder and the file beside it, and how many rows there are. Raises UsageError, OutputError, DataError."""
-    beside = folder.with_name(f"{folder.name}.parquet.json")
-    check_free(beside, force=force)
-    schema, rows = _schema(table), 0
-    with new_folder(folder, force=force) as scratch:
-        for part in table.parts:
-            rows += _write_part(part, scratch.joinpath(*_folders(part)), schema)
-    with new_file(beside, force=force) as file:
-        file.write((json_text(described(table, rows), indent=2) + "\n").encode())
-    return [folder, beside], rows
+def write_parquet(table: ExportTable, name: str, made: Delivery) -> Written:
+    """The folder and the file beside it. Raises UsageError, OutputError, DataError."""
+    schema = _schema(table)
+    with made.data_set(name) as folder:
+        rows = [(part, _write_part(part, folder.joinpath(*_folders(part)), schema)) for part in table.parts]
+    write_description(table, rows, f"{name}.parquet.json", made)
+    return rows
 
 
 def _folders(part: Part) -> list[str]:

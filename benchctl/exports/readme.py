@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import benchctl
+from benchctl.exports.ends import ends
 from benchctl.runs.files import time_text
 from benchctl.runs.record import HostRecord, RunRecord
 
@@ -16,13 +17,14 @@ _FLAGS = {"skip": "--skip", "only_stage": "--only-stage", "case": "--case"}
 
 @dataclass(frozen=True)
 class Story:
-    """What the page tells. unseen: compressed files; left_out: no plain files; unknown: variables."""
+    """What the page tells. unseen: compressed files; left_out: no plain files; unknown: variables; missing: outputs."""
 
     records: Sequence[RunRecord]
     scrubbed: Sequence[str]
     unseen: Sequence[str]
     left_out: Sequence[str]
     unknown: Sequence[str]
+    missing: Sequence[str]
 
 
 def readme(story: Story) -> str:
@@ -31,6 +33,7 @@ def readme(story: Story) -> str:
     parts = [
         f"# {names}\n\nBenchmark runs with all that was kept of them, exported by benchctl {benchctl.__version__}.\n",
         *(_run(record) for record in story.records),
+        _missing(story),
         _CONTENTS,
         _CHECKING,
         _again(story.records),
@@ -111,6 +114,11 @@ def _command(record: RunRecord) -> str:
     words += [word for key, flag in _FLAGS.items() for name in options.get(key) or () for word in (flag, str(name))]
     words += ["--repeat", str(options["repeat"])] if options.get("repeat") else []
     return shlex.join(words)
+
+
+def _missing(story: Story) -> str:
+    texts = [*ends(story.records), *story.missing]
+    return "## What is missing\n\n" + "".join(f"- {text}\n" for text in texts) if texts else ""
 
 
 def _secrets(story: Story) -> str:

@@ -15,6 +15,14 @@ def export_lines(paths: Sequence[Path], rows: Mapping[str, int]) -> Iterator[str
     yield from (f"{clean(name)}: {number:,} rows" for name, number in rows.items())
 
 
-def export_json(paths: Sequence[Path], rows: Mapping[str, int], notes: Sequence[str]) -> dict[str, Any]:
-    document = {"paths": [str(path) for path in paths], "rows": dict(rows), "notes": list(notes)}
-    return {"schema": "benchctl/export@1"} | document
+def remark_lines(notes: Sequence[str], missing: Sequence[str]) -> Iterator[str]:
+    """What is to be known of it, then what it lacks."""
+    yield from (f"note: {clean(note)}" for note in notes)
+    yield from (f"incomplete: {clean(text)}" for text in missing)
+
+
+def export_json(
+    paths: Sequence[Path], rows: Mapping[str, int], notes: Sequence[str], *, missing: Sequence[str]
+) -> dict[str, Any]:
+    written = {"paths": [str(path) for path in paths], "rows": dict(rows)}
+    return {"schema": "benchctl/export@1"} | written | {"notes": list(notes), "missing": list(missing)}
