@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from benchctl.runs.record import OutputRecord, RunRecord
+from benchctl.runs.outputs import OutputRecord
+from benchctl.runs.record import RunRecord
 
 
 def lacks(record: RunRecord, sums: Mapping[Path, str]) -> Iterator[str]:
