@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -12,14 +13,15 @@ import sshd as bed
 from test_cli_console import FAILING, SMALL, benchctl_in, benchctl_started_in, config_in
 
 
-@pytest.fixture
-def two_runs(tmp_path: Path) -> Path:
-    """A directory with a run that succeeded, and then one that failed."""
-    config_in(tmp_path)
-    config_in(tmp_path, FAILING, "failing.yaml")
-    benchctl_in(tmp_path, "run", "-q", "--tag", "try")
-    benchctl_in(tmp_path, "run", "-q", "failing.yaml")
-    return tmp_path
+@pytest.fixture(scope="module")
+def two_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a run that succeeded, and then one that failed; nothing is changed in it."""
+    directory = tmp_path_factory.mktemp("two")
+    config_in(directory)
+    config_in(directory, FAILING, "failing.yaml")
+    benchctl_in(directory, "run", "-q", "--tag", "try")
+    benchctl_in(directory, "run", "-q", "failing.yaml")
+    return directory
 
 
 def test_list_has_a_line_per_run_newest_first_with_the_reason_of_a_failure(two_runs: Path) -> None:
@@ -62,7 +64,8 @@ def test_runs_of_another_directory_are_found_by_their_path_or_by_their_results(t
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     results = two_runs / "results"
-    for arguments in ([str(results / "run-001")], ["1", "--results", str(results)], ["1", "--results", "../results"]):
+    by_its_way = os.path.relpath(results, elsewhere)
+    for arguments in ([str(results / "run-001")], ["1", "--results", str(results)], ["1", "--results", by_its_way]):
         assert benchctl_in(elsewhere, "show", *arguments).out.startswith("run-001  small")
         assert "part.local | goodbye" in benchctl_in(elsewhere, "logs", *arguments).out
     assert benchctl_in(elsewhere, "show", "1").code == 6
@@ -117,19 +120,33 @@ def test_ctrl_c_ends_following_without_a_traceback(tmp_path: Path) -> None:
 # several at once
 
 PAIRS = 20
+RUNNER = """\
+import sys, benchctl
+benchmark = benchctl.load()
+benchctl.compile_plan(benchmark)  # loads what takes time
+print("ready", flush=True)
+for _ in sys.stdin:
+    print(benchctl.run(benchmark).exit_code, flush=True)
+"""
+
+
+def _runner_in(directory: Path) -> subprocess.Popen[str]:
+    """A process that says `ready`, and then makes a run for each line it gets and says its exit code."""
+    command = [sys.executable, "-c", RUNNER]
+    return subprocess.Popen(command, cwd=directory, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def test_runs_started_at_the_same_instant_get_numbers_of_their_own_and_lose_nothing(tmp_path: Path) -> None:
-    """Twenty pairs: what starts both of a pair at the same moment is a pipe that both wait for."""
+    """Two processes that have loaded all they need are told at the same moment to make a run, twenty times."""
     config_in(tmp_path, "benchmark: {name: tiny}\nstages: [{name: touch, command: 'echo $BENCHCTL_RUN_ID'}]\n")
-    for _ in range(PAIRS):
-        shell = f"read go; exec {sys.executable} -m benchctl.cli run -q"
-        pair = [subprocess.Popen(["sh", "-c", shell], cwd=tmp_path, stdin=subprocess.PIPE) for _ in "ab"]
-        for process in pair:
-            assert process.stdin
-            process.stdin.write(b"\n")
-            process.stdin.close()
-        assert [process.wait(30) for process in pair] == [0, 0]
+    with _runner_in(tmp_path) as one, _runner_in(tmp_path) as other:
+        assert [process.stdout.readline() for process in (one, other) if process.stdout] == ["ready\n"] * 2
+        for _ in range(PAIRS):
+            for process in (one, other):
+                assert process.stdin
+                process.stdin.write("go\n")
+                process.stdin.flush()
+            assert [process.stdout.readline() for process in (one, other) if process.stdout] == ["0\n"] * 2
     names = [f"run-{number:03d}" for number in range(1, 2 * PAIRS + 1)]
     assert sorted(path.name for path in (tmp_path / "results").glob("run-*")) == names
     rows = benchctl_in(tmp_path, "list", "--json").json()["runs"]

@@ -1049,7 +1049,7 @@ def test_connection_that_was_cut_opens_anew_when_it_is_needed(make_sshd: MakeSsh
     assert connection.sftp().stat("/").st_mode
 
 
-@pytest.mark.parametrize("how", [socket.SHUT_RD, socket.SHUT_WR])
+@pytest.mark.parametrize("how", [socket.SHUT_RDWR, socket.SHUT_WR])
 def test_connection_whose_end_shows_only_at_its_use_opens_anew(
     make_sshd: MakeSshd, keys: Keys, opened: Opened, how: int
 ) -> None:
