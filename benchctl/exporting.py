@@ -71,9 +71,9 @@ def _export_rows(
     records: Sequence[RunRecord], name: str, target: str, made: Delivery, *, format: str
 ) -> tuple[int, list[str], list[str]]:
     """How many there are, what is to be said of them, and what they lack."""
-    if format == "parquet":
-        from benchctl.exports.parquet import check_installed, write_parquet
+    from benchctl.exports.parquet import check_installed, notes_on_folders, write_parquet
 
+    if format == "parquet":
         check_installed()
     from benchctl.analysis.exporting import ExportTable  # loads pandas
     from benchctl.exports.csv_files import write_csv
@@ -82,8 +82,9 @@ def _export_rows(
     table = ExportTable(records, name)
     write = write_csv if format == "csv" else write_parquet
     written = write(table, target, made)
+    guessed = notes_on_folders(table) if format == "parquet" else []
     left_out = [f"left out: {text}" for text in notes_on_columns(table)]
-    notes = [f"{name}: {note}" for note in [*left_out, *table.notes]]
+    notes = [f"{name}: {note}" for note in [*left_out, *table.notes, *guessed]]
     return sum(count for _, count in written), notes, [f"{name}: {text}" for text in missing(table, written)]
 
 

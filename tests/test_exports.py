@@ -294,3 +294,13 @@ def test_a_run_that_goes_on_is_not_archived(local: Bench, tmp_path: Path) -> Non
         with pytest.raises(UsageError, match="run-001 still goes on"):
             benchctl.export(process.record(), archive=tmp_path / "x.tar.gz")
     assert not (tmp_path / "x.tar.gz").exists()
+
+
+def test_labels_that_may_be_taken_for_numbers_are_named_and_other_letters_stay(local: Bench, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    record = with_trials(run(local, rows(5), []), cases=("010", "ü %"))
+    done = benchctl.export(record, to=tmp_path / "out", format="parquet")
+    assert sorted(os.listdir(tmp_path / "out/lat/run=run-001")) == ["case=010", "case=ü%20%25"]
+    assert done.notes == (
+        "lat: case '010': readers guess numbers or dates of such folders; docs/export.md tells how to have texts",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from benchctl.analysis.exporting import ExportTable, Part
 
 ROWS_PER_GROUP = 1 << 18
+_NO_TEXT = re.compile(r"[-+.]*\d[-+.:\deE T]*|nan|[-+]?inf(inity)?|true|false", re.IGNORECASE)
 NOTHING = "-"  # where there is no case: readers can't type a column of which all folders are Hive's null
 
 
@@ -37,7 +39,21 @@ def write_parquet(table: ExportTable, name: str, made: Delivery) -> Written:
 
 def _folders(part: Part) -> list[str]:
     """`run=run-001`, `case=wal`, `trial=1`, `host=db`."""
-    return [f"{name}={quote(value, safe='') if value else NOTHING}" for name, value in part.labels.items()]
+    return [f"{name}={_escaped(value) if value else NOTHING}" for name, value in part.labels.items()]
+
+
+def _escaped(value: str) -> str:
+    """As readers of such folders decode it. Letters beyond ASCII stay: Spark takes each of their bytes for a letter."""
+    return "".join(quote(sign, safe="") if sign.isascii() else sign for sign in value)
+
+
+def notes_on_folders(table: ExportTable) -> list[str]:
+    """Which labels readers may take for something else than the text they are."""
+    texts = {(name, part.labels[name]) for part in table.parts for name in ("run", "case", "host")}
+    odd = [f"{name} {value!r}" for name, value in sorted(texts) if _NO_TEXT.fullmatch(value)]
+    if not odd:
+        return []
+    return [f"{', '.join(odd)}: readers guess numbers or dates of such folders; docs/export.md tells how to have texts"]
 
 
 def _schema(table: ExportTable) -> Any:
