@@ -62,13 +62,18 @@ def given(named: str | RunRecord, store: Store) -> Given:
         names = [name for name in known if name]
         there = f"Cases: {', '.join(names)}.{did_you_mean(found.case, names)}" if names else "It has no cases."
         raise UsageError(f"{found.run.id} has no case {found.case!r}. {there}".removesuffix("."))
-    if found.run.status == "running":
-        made, planned = len(found.run.trials), found.run.planned.get("trials") or 1
+    check_over(found.run)
+    return found
+
+
+def check_over(run: RunRecord) -> None:
+    """Raises UsageError for a run that still goes on."""
+    if run.status == "running":
+        made, planned = len(run.trials), run.planned.get("trials") or 1
         raise UsageError(
-            f"{found.run.id} still goes on, with trial {made} of {planned}; it can be compared once it is over",
+            f"{run.id} still goes on, with trial {made} of {planned}; it can be compared once it is over",
             hint="looking until a verdict appears raises false alarms; benchctl show tells how far a run is",
         )
-    return found
 
 
 def _named(selector: str, store: Store) -> Given:

@@ -43,8 +43,8 @@ def test_runs_are_filtered_opened_compared_and_zoomed(local: Bench, chromium: st
         page.goto(address)
         for name in ("run-001", "run-002"):
             page.get_by_label(f"Choose {name}").check()
-        page.get_by_role("button", name="Compare the chosen").click()
-        expect(page.get_by_role("heading", level=1)).to_have_text("2 compared")
+        page.get_by_role("button", name="Compare 2 chosen").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("run-001 compared with run-002")
         image = page.locator(".picture img")
         expect(image).not_to_have_js_property("naturalWidth", 0)
         page.locator(".picture").scroll_into_view_if_needed()
@@ -87,3 +87,37 @@ def test_pages_have_no_barriers_and_fit_a_phone(local: Bench, chromium: str, the
             assert [(path, one["id"], one["nodes"][0]["html"]) for one in found] == []
             root = "document.documentElement"
             assert page.evaluate(f"{root}.scrollWidth <= {root}.clientWidth"), path
+
+
+def test_runs_are_walked_through_chosen_and_compared_by_keys(local: Bench, chromium: str) -> None:  # noqa: F811
+    for note in ("a", "b", "c"):
+        keep(local, note=note)
+    with serving(local.results) as address, browsing(chromium) as page:
+        page.goto(address)
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
+        for key in "jxjjx":
+            page.keyboard.press(key)
+        expect(page.get_by_role("button", name="Compare 2 chosen")).to_be_visible()
+        page.keyboard.press("c")
+        expect(page).to_have_title("run-001, run-003 compared - benchctl")
+        page.wait_for_load_state("networkidle")
+        page.go_back()
+        page.keyboard.press("/")
+        page.keyboard.type("c")
+        expect(page.get_by_label("Search")).to_have_value("c")
+
+
+def test_list_shows_how_a_run_goes_on_and_keeps_what_is_chosen(local: Bench, chromium: str) -> None:  # noqa: F811
+    keep(local)
+    with local.running(local.stage("load", "sleep 4")) as run, serving(local.results) as address:
+        run.wait_for("stage_started")
+        with browsing(chromium) as page:
+            page.goto(address)
+            expect(page.locator("#run-002 .status")).to_have_text("▸ running")
+            page.get_by_label("Choose run-001").check()
+            expect(page.locator("#run-002 .status")).to_have_text("✓ succeeded", timeout=30_000)
+            expect(page.get_by_label("Choose run-001")).to_be_checked()
+        assert run.end() == 0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 import os
+import re
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +28,10 @@ from benchctl.dashboard.inside import NotThere, is_inside, open_inside
 from benchctl.dashboard.serving import serve
 from benchctl.dashboard.settings import Settings, host_of, is_loopback
 from benchctl.errors import UsageError
+from benchctl.runs import baselines
+from benchctl.runs.loading import load
+from benchctl.runs.record import RunRecord
+from benchctl.runs.store import RunDirectory, Store
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'"
 SPELLINGS = [
@@ -203,7 +209,7 @@ def test_broken_and_half_written_runs_are_shown_as_what_they_are(local: Bench, c
         (local.results / name / "metadata.json").write_text(text)
     (local.results / "run-005").mkdir()
     page = client.get("/").text
-    assert page.count('class="status unreadable"') == 4
+    assert page.count('<td><span class="status unreadable"') == 4
     assert "ends in the middle" in page
     assert "newer benchctl" in client.get("/runs/run-004").text
     assert client.get("/runs/run-002").status_code == 404
@@ -337,3 +343,80 @@ def test_long_names_leave_room_for_the_data_on_a_phone(local: Bench, client: Fla
         _, _, width, height = panel["box"]
         assert width > 0.6, kind
         assert height > 0.2, kind
+
+
+def test_list_and_metadata_are_csv_and_json_as_well(local: Bench, client: FlaskClient) -> None:
+    keep(local, name="alpha", tags=["a", "b"])
+    keep(local, name="beta", note="slow, with a comma")
+    listed = list(csv.DictReader(client.get("/runs.csv").text.splitlines()))
+    assert [(row["id"], row["benchmark"], row["tags"], row["note"]) for row in listed] == [
+        ("run-002", "beta", "", "slow, with a comma"),
+        ("run-001", "alpha", "a b", ""),
+    ]
+    assert "p95 lowest (ms)" in listed[0]
+    assert client.get("/runs.json?q=beta").json == client.get("/api/runs?q=beta").json
+    both = "run=run-001&run=run-002"
+    assert client.get(f"/metadata.json?{both}").json == client.get(f"/api/metadata?{both}").json
+    rows = list(csv.reader(client.get(f"/metadata.csv?{both}").text.splitlines()))
+    assert rows[:2] == [["key", "run-001", "run-002"], ["tags", "a b", ""]]
+
+
+def test_comparison_is_read_once_and_has_its_verdicts_in_four_forms(
+    local: Bench, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for note in ("before", "after"):
+        keep(local, note=note)
+    read: list[str] = []
+
+    def noted(run: RunDirectory, case: str | None = None) -> RunRecord:
+        read.append(run.id)
+        return load(run, case)
+
+    monkeypatch.setattr("benchctl.dashboard.finding.load", noted)
+    page = client.get("/compare?run=run-001&run=run-002").text
+    assert read == ["run-001", "run-002"]
+    assert '<span class="verdict no-verdict"><span aria-hidden="true">·</span> no verdict</span>' in page
+    query = "run=run-001&run=run-002"
+    assert client.get(f"/compare.json?{query}").json == client.get(f"/api/compare?{query}").json
+    (row,) = csv.DictReader(client.get(f"/compare.csv?{query}").text.splitlines())
+    assert (row["base"], row["candidate"], row["metric"]) == ("run-001", "run-002", "p95")
+    assert client.get(f"/compare.md?{query}").text.startswith("run-002 against run-001: separate trials")
+
+
+def test_base_of_a_comparison_is_the_oldest_or_the_one_that_is_asked_for(local: Bench, client: FlaskClient) -> None:
+    keep(local)
+    keep(local)
+    query = "/compare?run=run-002&run=run-001&type=ecdf&base="
+    assert client.get(f"{query}oldest").headers["Location"] == "/compare?run=run-001&run=run-002&type=ecdf"
+    assert client.get(f"{query}run-002").headers["Location"] == "/compare?run=run-002&run=run-001&type=ecdf"
+
+
+def test_baseline_is_compared_with_and_named_as_one(local: Bench, client: FlaskClient) -> None:
+    keep(local)
+    keep(local)
+    store = Store(local.results)
+    baselines.save(store, "v1", load(store.select("run-001")[0]))
+    page = client.get("/compare?run=v1&run=run-002").text
+    assert "run-002 against v1: separate trials" in page
+    assert "v1 (run-001)" in page
+    assert '<option value="v1">v1 (baseline)</option>' in client.get("/compare?run=run-001&run=run-002").text
+    assert client.get("/compare?run=run-001&run=v2").status_code == 404
+    assert client.get("/compare?run=run-001&run=../baselines/v1").status_code == 404
+
+
+def test_run_that_can_not_be_compared_is_shown_with_the_reason(local: Bench, client: FlaskClient) -> None:
+    keep(local)
+    keep(local)
+    local.run(local.stage("load", "exit 3"))
+    page = client.get("/compare?run=run-001&run=run-002&run=run-003").text
+    assert "Not all succeeded: run-003 failed." in page
+    assert "run-003 is not compared: run-003 has no trial that was measured to its end" in page
+    assert "run-002 against run-001" in page
+
+
+def test_params_that_differ_are_offered_as_columns_and_sorted_as_numbers(local: Bench, client: FlaskClient) -> None:
+    for threads in (9, 10, 2):
+        local.run(local.stage("load", "true"), config={"cases": [{"name": "one", "params": {"threads": threads}}]})
+    assert '<a href="/?columns=threads">+ threads</a>' in client.get("/").text
+    page = client.get("/?columns=threads&sort=param:threads&order=asc").text
+    assert re.findall(r'<td class="param">(\d+)</td>', page) == ["2", "9", "10"]

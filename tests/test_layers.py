@@ -59,7 +59,7 @@ LAYERS = {  # what may be imported at run time from where; itself always
     "choices": ("", "given", "reports", "errors", "units"),  # shared by the front ends
     "plot_options": (),
     "compare_choices": ("", "analysis", "comparing", "reports", "runs", *BASE),
-    "dashboard": ("", "plots", "reports", "runs", "config", *BASE),
+    "dashboard": ("", "comparing", "plots", "reports", "analysis", "runs", "config", *BASE),
     "cli": (
         "",
         "dashboard",

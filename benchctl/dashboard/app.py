@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from flask import Flask
 from markupsafe import Markup
 
-from benchctl.dashboard import compare_page, guard, plot_page, run_page, runs_page
+from benchctl.dashboard import compare_page, guard, metadata_page, plot_page, run_page, runs_page
 from benchctl.dashboard.catalogue import Catalogue, index_of
 from benchctl.dashboard.live import Streams
 from benchctl.dashboard.painter import Painter
@@ -42,12 +43,21 @@ def create_app(settings: Settings) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters |= {"duration": duration, "size": size, "number": number, "count": count, "time": time_tag}
     guard.install(app, settings)
-    for page in (runs_page, run_page, plot_page, compare_page):
+    for page in (runs_page, run_page, plot_page, compare_page, metadata_page):
         app.register_blueprint(page.pages)
     app.register_error_handler(404, lambda _: guard.refusal(404, "Not there", "There is nothing at this address."))
     app.register_error_handler(BenchctlError, lambda error: guard.refusal(404, "Not readable", error.message))
     app.register_error_handler(500, lambda _: guard.refusal(500, "A mistake of benchctl", "Its terminal has more."))
     return app
+
+
+def warm_up(app: Flask) -> None:
+    """Do what the first page would wait for: compile the templates, look at the runs."""
+    for name in app.jinja_env.list_templates(extensions=["html"]):
+        app.jinja_env.get_template(name)
+    state: State = app.extensions["benchctl"]
+    with contextlib.suppress(BenchctlError):  # the first page tells
+        _ = state.catalogue.listing().choices
 
 
 def harmless(value: Any) -> Any:

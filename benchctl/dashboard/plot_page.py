@@ -42,15 +42,18 @@ def plot() -> Any:
     return render_template("plot.html", runs=records, **form(records))
 
 
-def form(records: list[RunRecord]) -> dict[str, Any]:
-    """What a page with a picture needs: its query, and what may be chosen."""
+def form(records: list[RunRecord], drawn: Sequence[str] | None = None) -> dict[str, Any]:
+    """What a page with a picture needs: its query, and what may be chosen.
+
+    drawn: which of the address's runs have data to draw; without it, all.
+    """
     outputs = {o.name: o.data.columns for r in records for t in r.trials for o in t.outputs if o.data}
     given = {name: request.args.get(name, "") for name in (*TEXTS, "name", "range")}
     lists = {name: [v for v in request.args.getlist(name) if v] for name in LISTS}
     names = plots_of(records[0]) if records else []
     if not given["name"] and not any(given[k] for k in ("source", "type")) and not any(lists.values()) and names:
         given["name"] = names[0]
-    pairs = [("run", name) for name in request.args.getlist("run")]
+    pairs = [("run", name) for name in (request.args.getlist("run") if drawn is None else drawn)]
     pairs += [(k, v) for k, v in given.items() if v] + [(k, v) for k, values in lists.items() for v in values]
     return {
         "query": urlencode(pairs),

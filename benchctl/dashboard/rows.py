@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
@@ -50,8 +50,8 @@ class Row:
     disturbed: int = 0
     hosts: tuple[str, ...] = ()
     params: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    metrics: tuple[Value, ...] = ()
     git: str = ""
+    metrics: tuple[Value, ...] = ()
 
     @property
     def number(self) -> int:
@@ -63,6 +63,15 @@ class Row:
         return next(iter(self.metrics), None)
 
     @property
+    def commit(self) -> str:
+        """Short; with a * where there were changes that it does not have."""
+        return self.git.partition(" ")[0]
+
+    @property
+    def branch(self) -> str:
+        return self.git.partition(" ")[2]
+
+    @property
     def text(self) -> str:
         """All that a search looks at, in lower case."""
         params = [f"{name}={value}" for name, values in self.params.items() for value in values]
@@ -70,18 +79,25 @@ class Row:
         return " ".join([*parts, *self.tags, *self.hosts, *params]).lower()
 
     def to_json(self) -> dict[str, Any]:
-        plain = {one.name: getattr(self, one.name) for one in fields(self)}
+        plain = {name: getattr(self, name) for name in FIELDS}
         return plain | {"metrics": [vars(value) for value in self.metrics]}
 
+    def to_list(self) -> list[Any]:
+        """The values alone, in the order of the fields: of thousands of rows half the size, and read twice as fast."""
+        return [*(getattr(self, name) for name in FIELDS[:-1]), [list(vars(value).values()) for value in self.metrics]]
+
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Self:
-        """As `to_json` wrote it. Raises TypeError or ValueError for anything else."""
-        whole = dict(document)
-        whole["metrics"] = tuple(Value(**value) for value in whole["metrics"])
-        whole["params"] = {name: tuple(values) for name, values in whole["params"].items()}
+    def from_list(cls, values: Sequence[Any]) -> Self:
+        """As `to_list` made it. Raises TypeError or ValueError for anything else."""
+        known = dict(zip(FIELDS, values, strict=True))
         for name in ("stamp", "tags", "trials", "hosts"):
-            whole[name] = tuple(whole[name])
-        return cls(**whole)
+            known[name] = tuple(known[name])
+        known["params"] = {name: tuple(those) for name, those in known["params"].items()}
+        known["metrics"] = tuple(Value(*value) for value in known["metrics"])
+        return cls(**known)
+
+
+FIELDS = tuple(one.name for one in fields(Row))
 
 
 def row_of(record: RunRecord, stamp: Stamp) -> Row:
@@ -104,8 +120,8 @@ def row_of(record: RunRecord, stamp: Stamp) -> Row:
         disturbed=record.disturbed,
         hosts=tuple(map(_text, list(record.hosts)[:MOST_VALUES])),
         params=_params(record.cases),
-        metrics=_metrics(record),
         git=_git(record.git),
+        metrics=_metrics(record),
     )
 
 

@@ -1,82 +1,131 @@
-"""The list of runs, as a page and as JSON; and what differs between those that are listed."""
+"""The list of runs: as a page, as JSON and as CSV."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, render_template, request
 
 from benchctl.dashboard.catalogue import Listing
-from benchctl.dashboard.differences import differing
-from benchctl.dashboard.finding import compared, state
+from benchctl.dashboard.csv_text import csv_answer
+from benchctl.dashboard.finding import baseline_names, state
 from benchctl.dashboard.guard import refusal
 from benchctl.dashboard.rows import Row
 from benchctl.dashboard.sifting import BadFilter, Filter, Page, page_of
 
 MOST_COLUMNS = 4  # of metrics
+MOST_SUGGESTED = 8
 SPARK = 20  # runs of the same benchmark in a spark line
+PLAIN = ("id", "uid", "benchmark", "status", "started", "duration_s", "note", "error", "cases", "disturbed", "git")
 
 pages = Blueprint("runs", __name__)
 
 
+@pages.errorhandler(BadFilter)
+def not_sifted(error: BadFilter) -> Any:
+    return refusal(400, "A filter makes no sense", str(error))
+
+
 @pages.get("/")
 def index() -> Any:
-    try:
-        wanted, listing, page = _page()
-    except BadFilter as error:
-        return refusal(400, "A filter makes no sense", str(error))
-    units = {value.name: value.unit for row in page.rows for value in row.metrics}
-    metrics = dict(list(units.items())[:MOST_COLUMNS])
+    asked = Asked(Filter.of(request.args))
+    units = {value.name: value.unit for row in asked.page.rows for value in row.metrics}
     return render_template(
         "runs.html",
-        wanted=wanted,
-        listing=listing,
-        page=page,
-        metrics=metrics,
-        choices=listing.choices,
-        sparks={row.id: spark(row, listing.rows) for row in page.rows},
-        address=lambda **other: "/?" + urlencode({**wanted.query, **other}),
+        wanted=asked.wanted,
+        listing=asked.listing,
+        page=asked.page,
+        metrics=dict(list(units.items())[:MOST_COLUMNS]),
+        columns=asked.columns,
+        differing=asked.differing,
+        baselines=baseline_names(),
+        choices=asked.listing.choices,
+        sparks={row.id: spark(row, asked.listing.rows) for row in asked.page.rows},
+        is_dirty=any(row.commit.endswith("*") for row in asked.page.rows),
+        address=asked.address,
+        with_column=asked.with_column,
     )
 
 
+@pages.get("/runs.json")
 @pages.get("/api/runs")
 def api_runs() -> Any:
-    try:
-        _, listing, page = _page()
-    except BadFilter as error:
-        return refusal(400, "A filter makes no sense", str(error))
-    rows = [{key: value for key, value in row.to_json().items() if key != "stamp"} for row in page.rows]
-    about = {"found": page.found, "page": page.number, "pages": page.pages, "unread": listing.unread}
-    return {"schema": "benchctl/runs@1", **about, "runs": rows}
+    asked = Asked(Filter.of(request.args))
+    rows = [{key: value for key, value in row.to_json().items() if key != "stamp"} for row in asked.page.rows]
+    about = {"found": asked.page.found, "page": asked.page.number, "pages": asked.page.pages}
+    return {"schema": "benchctl/runs@1", **about, "unread": asked.listing.unread, "runs": rows}
 
 
-@pages.get("/metadata")
-def metadata() -> Any:
-    names, rows = _differences()
-    return render_template("metadata.html", names=names, rows=rows)
+@pages.get("/runs.csv")
+def csv_runs() -> Any:
+    """All runs that are wanted, not a page of them alone."""
+    asked = Asked(Filter.of(request.args))
+    rows = asked.found
+    metrics = list(dict.fromkeys((value.name, value.unit) for row in rows for value in row.metrics))
+    params = list(dict.fromkeys(name for row in rows for name in row.params))
+    head = [*PLAIN, "tags", "hosts", "trials_succeeded", "trials_made", *(f"param {name}" for name in params)]
+    head += [f"{name} {end}{f' ({unit})' if unit else ''}" for name, unit in metrics for end in ("lowest", "highest")]
+    return csv_answer("runs.csv", head, (_cells(row, params, metrics) for row in rows))
 
 
-@pages.get("/api/metadata")
-def api_metadata() -> Any:
-    names, rows = _differences()
-    return {"schema": "benchctl/metadata@1", "runs": names, "differing": dict(rows)}
+def _cells(row: Row, params: Sequence[str], metrics: Sequence[tuple[str, str]]) -> list[Any]:
+    known = {(value.name, value.unit): (value.low, value.high) for value in row.metrics}
+    return [
+        *(getattr(row, name) for name in PLAIN),
+        " ".join(row.tags),
+        " ".join(row.hosts),
+        *row.trials[:2],
+        *(" ".join(row.params.get(name, ())) for name in params),
+        *(end for metric in metrics for end in known.get(metric, (None, None))),
+    ]
 
 
-def _differences() -> tuple[list[str], list[tuple[str, list[str]]]]:
-    """Those of the runs that are named, else of the newest."""
-    given = request.args.getlist("run")
-    names = given or [row.id for row in state().catalogue.listing().rows if row.status != "unreadable"][:8]
-    records = compared(names)
-    return [record.id for record in records], differing(records)
+@dataclass(frozen=True)
+class Asked:
+    """What an address asks for, and what there is of it."""
 
+    wanted: Filter
 
-def _page() -> tuple[Filter, Listing, Page]:
-    wanted, catalogue = Filter.of(request.args), state().catalogue
-    listing = catalogue.listing()
-    page = page_of(listing.rows, wanted)
-    return wanted, listing, Page(catalogue.current(page.rows), page.number, page.pages, page.found)
+    @cached_property
+    def listing(self) -> Listing:
+        return state().catalogue.listing()
+
+    @cached_property
+    def page(self) -> Page:
+        page = page_of(self.listing.rows, self.wanted)
+        return Page(state().catalogue.current(page.rows), page.number, page.pages, page.found)
+
+    @property
+    def found(self) -> list[Row]:
+        return self.wanted.sifted(self.listing.rows)
+
+    @property
+    def columns(self) -> list[str]:
+        """The params that are shown as columns."""
+        return [name for name in dict.fromkeys(self.wanted.columns.split(",")) if name][:MOST_SUGGESTED]
+
+    @property
+    def differing(self) -> list[str]:
+        """Params worth a column: those that have one, and those in which the runs of the page differ."""
+        values: dict[str, set[tuple[str, ...]]] = {}
+        for row in self.page.rows:
+            for name, those in row.params.items():
+                values.setdefault(name, set()).add(those)
+        found = [name for name, those in values.items() if len(those) > 1 and "," not in name]
+        return list(dict.fromkeys([*self.columns, *found]))[:MOST_SUGGESTED]
+
+    def with_column(self, name: str) -> str:
+        """The columns with one more, or without it."""
+        rest = [column for column in self.columns if column != name]
+        return ",".join(rest if name in self.columns else [*rest, name])
+
+    def address(self, path: str = "/", /, **other: Any) -> str:
+        query = {name: value for name, value in {**self.wanted.query, **other}.items() if value}
+        return f"{path}?{urlencode(query)}" if query else path
 
 
 def spark(row: Row, rows: Sequence[Row]) -> list[tuple[float, float]]:

@@ -23,7 +23,7 @@ def serve(root: Path, host: str, port: int, *, names: tuple[str, ...], token: st
     """
     from waitress.server import create_server
 
-    from benchctl.dashboard.app import create_app
+    from benchctl.dashboard.app import create_app, warm_up
 
     listening = _listen(host, port)
     port = listening.getsockname()[1]
@@ -34,6 +34,7 @@ def serve(root: Path, host: str, port: int, *, names: tuple[str, ...], token: st
     server = create_server(
         app, sockets=[listening], threads=THREADS, ident="benchctl", max_request_body_size=1 << 16, channel_timeout=60
     )
+    warm_up(app)
     say(_welcome(settings))
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ SORTS: dict[str, Key] = {
     "took": lambda row: row.duration_s,
     "trials": lambda row: row.trials[1] or None,
     "tags": lambda row: " ".join(row.tags) or None,
+    "git": lambda row: (row.branch, row.commit) if row.git else None,
 }
 
 
@@ -32,7 +34,9 @@ class BadFilter(Exception):
 
 @dataclass(frozen=True)
 class Filter:
-    """What is wanted; empty is all. sort: a column, or `metric:NAME`. since, until: days in UTC, both included."""
+    """What is wanted; empty is all. sort: a column, `metric:NAME` or `param:NAME`. since, until: days in UTC, both
+    included. columns: params to show, with commas.
+    """
 
     q: str = ""
     status: str = ""
@@ -43,20 +47,21 @@ class Filter:
     until: str = ""
     sort: str = "run"
     order: str = "desc"
+    columns: str = ""
     page: int = 1
     per_page: int = PER_PAGE
 
     @classmethod
     def of(cls, given: Mapping[str, str]) -> Filter:
         """As an address says it. Raises BadFilter."""
-        texts = {name: given.get(name, "").strip() for name in ("q", "status", "tag", "host", "param")}
+        texts = {name: given.get(name, "").strip() for name in ("q", "status", "tag", "host", "param", "columns")}
         for name, text in texts.items():
             if len(text) > LONGEST:
-                raise BadFilter(f"{name}: at most {LONGEST} characters are looked for")
+                raise BadFilter(f"{name}: at most {LONGEST} characters")
         days = {name: _day(name, given.get(name, "").strip()) for name in ("since", "until")}
         sort, order = given.get("sort", "run"), given.get("order", "desc")
-        if sort not in SORTS and not sort.startswith("metric:"):
-            raise BadFilter(f"sort: one of {', '.join(SORTS)}, metric:NAME")
+        if sort not in SORTS and not sort.startswith(("metric:", "param:")):
+            raise BadFilter(f"sort: one of {', '.join(SORTS)}, metric:NAME, param:NAME")
         if order not in ("asc", "desc"):
             raise BadFilter("order: asc or desc")
         page = _whole("page", given.get("page", "1"), 1_000_000)
@@ -71,7 +76,7 @@ class Filter:
 
     @property
     def narrows(self) -> bool:
-        return bool(self.query.keys() - {"sort", "order", "per_page"})
+        return bool(self.query.keys() - {"sort", "order", "per_page", "columns"})
 
     def wants(self, row: Row) -> bool:
         return (
@@ -84,11 +89,15 @@ class Filter:
             and all(word in row.text for word in self.q.lower().split())
         )
 
+    def sifted(self, rows: Sequence[Row]) -> list[Row]:
+        """Those that are wanted, in the order that is."""
+        return self.sorted([row for row in rows if self.wants(row)] if self.narrows else rows)
+
     def sorted(self, rows: Sequence[Row]) -> list[Row]:
         """Rows without a value come last, whichever way."""
         if self.sort == "run":
             return list(rows if self.order == "desc" else reversed(rows))
-        key = SORTS.get(self.sort) or _metric(self.sort.removeprefix("metric:"))
+        key = SORTS.get(self.sort) or _key(self.sort)
         known = [(value, row) for row in rows if (value := key(row)) is not None]
         there = {row.id for _, row in known}
         known.sort(key=lambda pair: pair[0], reverse=self.order == "desc")
@@ -107,7 +116,7 @@ class Page:
 
 def page_of(rows: Sequence[Row], wanted: Filter) -> Page:
     """rows: newest first."""
-    found = wanted.sorted([row for row in rows if wanted.wants(row)] if wanted.narrows else rows)
+    found = wanted.sifted(rows)
     pages = max(-(-len(found) // wanted.per_page), 1)
     number = min(wanted.page, pages)
     begin = (number - 1) * wanted.per_page
@@ -130,11 +139,26 @@ def _has(row: Row, param: str) -> bool:
     return value in row.params.get(name, ()) if equals else name in row.params
 
 
-def _metric(name: str) -> Key:
-    def value(row: Row) -> float | None:
-        return next((metric.low for metric in row.metrics if metric.name == name), None)
+def _key(sort: str) -> Key:
+    """Of a metric its lowest mean; of a param its first value, numbers before texts."""
+    kind, _, name = sort.partition(":")
 
-    return value
+    def metric(row: Row) -> float | None:
+        return next((one.low for one in row.metrics if one.name == name), None)
+
+    def param(row: Row) -> tuple[bool, float, str] | None:
+        values = row.params.get(name)
+        return _natural(values[0]) if values else None
+
+    return metric if kind == "metric" else param
+
+
+def _natural(text: str) -> tuple[bool, float, str]:
+    try:
+        number = float(text)
+    except ValueError:
+        return True, 0.0, text
+    return (False, number, "") if math.isfinite(number) else (True, 0.0, text)
 
 
 def _day(name: str, text: str) -> str:
