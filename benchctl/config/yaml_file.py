@@ -36,7 +36,14 @@ def read(path: Path, file: str, lists: Container[tuple[str, ...]] = ()) -> Docum
     of it alone.
     """
     data, mode = _bytes(path, file)
-    document = Document(file, _text(data, file), hashlib.sha256(data).hexdigest(), mode=mode)
+    document = parse(data, file, lists)
+    document.mode = mode
+    return document
+
+
+def parse(data: bytes, file: str, lists: Container[tuple[str, ...]] = ()) -> Document:
+    """The document that these bytes of a file are, as `read` gives it. Raises ConfigError."""
+    document = Document(file, _text(data, file), hashlib.sha256(data).hexdigest())
     root = _composed(document)
     if root is None or (isinstance(root, ScalarNode) and root.style is None and root.value in _NULLS):
         document.refuse("the file is empty; a config needs at least benchmark: and stages:")

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Flask
 from markupsafe import Markup
 
-from benchctl.dashboard import compare_page, guard, metadata_page, plot_page, run_page, runs_page
+from benchctl.dashboard import compare_page, files_page, guard, metadata_page, plot_page, run_page, runs_page
 from benchctl.dashboard.catalogue import Catalogue, index_of
 from benchctl.dashboard.live import Streams
 from benchctl.dashboard.painter import Painter
@@ -43,10 +43,10 @@ def create_app(settings: Settings) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters |= {"duration": duration, "size": size, "number": number, "count": count, "time": time_tag}
     guard.install(app, settings)
-    for page in (runs_page, run_page, plot_page, compare_page, metadata_page):
+    for page in (runs_page, run_page, files_page, plot_page, compare_page, metadata_page):
         app.register_blueprint(page.pages)
     app.register_error_handler(404, lambda _: guard.refusal(404, "Not there", "There is nothing at this address."))
-    app.register_error_handler(BenchctlError, lambda error: guard.refusal(404, "Not readable", error.message))
+    app.register_error_handler(BenchctlError, lambda error: guard.not_readable(error, settings))
     app.register_error_handler(500, lambda _: guard.refusal(500, "A mistake of benchctl", "Its terminal has more."))
     return app
 

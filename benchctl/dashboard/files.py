@@ -1,21 +1,19 @@
-"""What a run keeps, for a page: the first rows of a table, the last lines of a log, the first lines of a text."""
+"""The logs that a run keeps, and the lines of them that a page shows."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from benchctl.dashboard.inside import NotThere, open_inside
 from benchctl.reports.text import clean
-from benchctl.runs.record import RunRecord
+from benchctl.runs.record import RunRecord, TrialRecord
 
-ROWS, COLUMNS, CELL = 50, 60, 200
 READ = 1 << 20
 SEARCHED = 64 << 20
 LINES = 500
+LINE = 2000  # characters of one
 
 
 @dataclass(frozen=True)
@@ -32,42 +30,43 @@ class Log:
 def logs(record: RunRecord) -> Iterator[Log]:
     """The logs that the record names."""
     for trial in [*([record.around] if record.around else []), *record.trials]:
-        for stage in trial.stages:
-            for host, place in stage.hosts.items():
-                for stream, name in place.logs.items():
-                    path = str(PurePosixPath(trial.directory, str(name)))
+        yield from logs_of(trial)
+
+
+def logs_of(trial: TrialRecord) -> Iterator[Log]:
+    for stage in trial.stages:
+        for host, place in stage.hosts.items():
+            for stream, name in place.logs.items():
+                if isinstance(name, str):
+                    path = str(PurePosixPath(trial.directory, name))
                     yield Log(trial.name, stage.name, host, str(stream), path)
 
 
-def lines_of(run: Path, log: Log, search: str = "") -> list[str]:
+def lines_of(run: Path, path: str, search: str = "") -> list[str]:
     """The last lines of a log, or of those that hold a text; without what a terminal would obey."""
+    lines = _end(run, path, SEARCHED if search else READ)
+    found = [line for line in lines if search.lower() in line.lower()] if search else lines
+    return [clean(line[:LINE]) for line in found[-LINES:]]
+
+
+def newest_lines(run: Path, path: str, *, lines: int, longest: int) -> list[str]:
+    """The very last lines of a log, each of at most `longest` characters; no more of it is read than they may have."""
+    return [clean(line[:longest]) for line in _end(run, path, lines * longest)[-lines:]]
+
+
+def _end(run: Path, path: str, most_bytes: int) -> list[str]:
+    """The lines in the last bytes of a file; none of one that can't be opened."""
     try:
-        with open_inside(run, log.path) as file:
+        with open_inside(run, path) as file:
             size = file.seek(0, 2)
-            begin = max(size - (SEARCHED if search else READ), 0)
+            begin = max(size - most_bytes, 0)
             file.seek(begin)
-            lines = file.read(size - begin).decode("utf-8", "replace").splitlines()
+            return file.read(size - begin).decode("utf-8", "replace").splitlines()
     except NotThere:
         return []
-    found = [line for line in lines if search.lower() in line.lower()] if search else lines
-    return [clean(line[:2000]) for line in found[-LINES:]]
 
 
-def head(run: Path, path: str) -> str:
-    """The begin of a file as text. Raises NotThere."""
+def head(run: Path, path: str) -> bytes:
+    """The begin of a file. Raises NotThere."""
     with open_inside(run, path) as file:
-        return file.read(READ).decode("utf-8", "replace")
-
-
-def table(run: Path, path: str, delimiter: str = ",") -> list[list[str]]:
-    """The first rows of a CSV file, with its header. Raises NotThere."""
-    reader = csv.reader(io.StringIO(head(run, path)), delimiter=delimiter if len(delimiter) == 1 else ",")
-    rows = []
-    try:
-        for row in reader:
-            rows.append([clean(cell[:CELL]) for cell in row[:COLUMNS]])
-            if len(rows) > ROWS:
-                break
-    except csv.Error:
-        pass
-    return rows
+        return file.read(READ)

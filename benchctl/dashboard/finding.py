@@ -38,7 +38,7 @@ def record_of(name: str, trial: str = "") -> RunRecord:
     """A run; of one with many trials the stages of one alone. Raises RunNotFound, RunUnreadable."""
     directory = directory_of(name)
     short = overview(directory)
-    if short.status in ("running", "interrupted", "unreadable") or len(short.trials) <= MOST_DETAILED:
+    if short.status == "unreadable" or len(short.trials) <= MOST_DETAILED:
         return load(directory)
     chosen = next((one for one in short.trials if one.name == trial), short.trials[-1])
     trials = tuple(detailed(directory, one) if one is chosen else one for one in short.trials)

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask, Response, redirect, render_template, request
 
 from benchctl.dashboard.settings import Settings
+from benchctl.errors import BenchctlError, RunNotFound
 
 LONGEST_QUERY, MOST_PARAMETERS = 8_000, 200
 WEEK_S = 7 * 86_400
@@ -50,6 +51,12 @@ def refusal(status: int, title: str, text: str) -> Any:
     if request.path.startswith("/api/"):
         return {"schema": "benchctl/error@1", "error": {"status": status, "title": title, "message": text}}, status
     return render_template("refusal.html", title=title, text=text, is_bare=status in (401, 403)), status
+
+
+def not_readable(error: BenchctlError, settings: Settings) -> Any:
+    """What is wrong with a run, by its name: where the results are on this machine is nobody's business."""
+    text = error.message.replace(f"{settings.root}/", "").replace(f"{settings.root.resolve()}/", "")
+    return refusal(404, "Not there" if isinstance(error, RunNotFound) else "Not readable", text)
 
 
 def _wrong_host(settings: Settings) -> Any:

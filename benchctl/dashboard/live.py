@@ -8,46 +8,13 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from benchctl.dashboard.files import lines_of, logs
-from benchctl.errors import BenchctlError
-from benchctl.runs.loading import load
+from benchctl.dashboard.following import Following
+from benchctl.runs.loading import glance
 from benchctl.runs.store import RunDirectory
 
 EVERY_S, LONGEST_S = 1.0, 300.0
-TAIL, MOST_STREAMS = 12, 24
-
-
-def state(run: RunDirectory) -> dict[str, Any]:
-    """Status, the stages that go on, the newest lines of each host, and what has come home."""
-    try:
-        record = load(run)
-    except BenchctlError as error:
-        return {"status": "unreadable", "message": error.message, "stages": [], "tails": {}, "outputs": []}
-    trial = record.trials[-1] if record.trials else None
-    going = [
-        {"stage": stage.name, "host": host, "since": place.started and place.started.isoformat()}
-        for stage in (trial.stages if trial else ())
-        for host, place in stage.hosts.items()
-        if place.status == "running"
-    ]
-    tails: dict[str, list[str]] = {}
-    for log in logs(record):
-        if trial and log.trial == trial.name and (log.stage, log.host) in [(g["stage"], g["host"]) for g in going]:
-            tails.setdefault(log.host, []).extend(lines_of(run.path, log)[-TAIL:])
-    outputs = [
-        {"output": one.name, "trial": each.name, "bytes": one.bytes, "rows": one.data and one.data.rows}
-        for each in record.trials
-        for one in each.outputs
-    ]
-    return {
-        "status": record.status,
-        "trial": trial.name if trial else "",
-        "trials": len(record.trials),
-        "planned": record.planned.get("trials"),
-        "stages": going,
-        "tails": {host: lines[-TAIL:] for host, lines in tails.items()},
-        "outputs": outputs[-20:],
-    }
+MOST_STREAMS = 200
+MOST_FOLLOWED = 24
 
 
 class Streams:
@@ -57,32 +24,62 @@ class Streams:
         self._room = threading.BoundedSemaphore(MOST_STREAMS)
         self.closing = threading.Event()
         self._lock = threading.Lock()
+        self._followed: dict[str, Following] = {}
         self._known: dict[str, tuple[float, dict[str, Any]]] = {}
 
     def watch(self, run: RunDirectory) -> Iterator[str] | None:
         """Server-sent events until the run is over; None while too many watch."""
-        return self._events(run) if self._room.acquire(blocking=False) else None
+        return Watch(self, run, self._room) if self._room.acquire(blocking=False) else None
 
     def state(self, run: RunDirectory) -> dict[str, Any]:
         """The state of a run, looked up once for all who ask within a second."""
         with self._lock:
             at, known = self._known.get(run.id, (0.0, {}))
             if not known or time.monotonic() - at > EVERY_S / 2:
-                known = state(run)
-                others = {name: told for name, told in self._known.items() if name != run.id}
-                newest = {run.id: (time.monotonic(), known), **others}
-                self._known = dict(list(newest.items())[:MOST_STREAMS])
+                known = self._look(run)
+                self._known[run.id] = (time.monotonic(), known)
             return known
 
-    def _events(self, run: RunDirectory) -> Iterator[str]:
-        last, until = "", time.monotonic() + LONGEST_S
-        try:
-            while time.monotonic() < until:
-                found = self.state(run)
-                text = json.dumps(found)
-                yield f"event: state\ndata: {text}\n\n" if text != last else ": still here\n\n"
-                last = text
-                if found["status"] != "running" or self.closing.wait(EVERY_S):
-                    return
-        finally:
+    def _look(self, run: RunDirectory) -> dict[str, Any]:
+        """The status is what metadata.json says, or `interrupted` where its writer is gone; the rest the journal."""
+        for name in list(self._followed)[: max(len(self._followed) - MOST_FOLLOWED, 0)]:
+            del self._followed[name]
+            self._known.pop(name, None)
+        following = self._followed.setdefault(run.id, Following(run.path))
+        record = glance(run)
+        following.look()
+        reason = record.error.message.replace(f"{run.path.parent}/", "") if record.error else ""
+        return {"status": record.status, "message": reason, **following.state()}
+
+
+class Watch:
+    """The events of one reader. Its place is free again once it is closed, also where it never began.
+
+    An event is the whole state: who comes back with a Last-Event-ID (a byte of the journal) has missed nothing.
+    """
+
+    def __init__(self, streams: Streams, run: RunDirectory, room: threading.BoundedSemaphore) -> None:
+        self._streams, self._run, self._room = streams, run, room
+        self._last, self._until = "", time.monotonic() + LONGEST_S
+        self._is_over = self._is_closed = False
+
+    def __iter__(self) -> Watch:
+        return self
+
+    def __next__(self) -> str:
+        if self._is_over or (self._last and self._streams.closing.wait(EVERY_S)) or time.monotonic() > self._until:
+            raise StopIteration
+        found = self._streams.state(self._run)
+        self._is_over = found["status"] != "running"
+        text = json.dumps(found)
+        told = f"event: state\nid: {found['offset']}\ndata: {text}\n\n" if text != self._last else _STILL
+        self._last = text
+        return told
+
+    def close(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
             self._room.release()
+
+
+_STILL = "event: still\ndata: {}\n\n"  # so that a page knows that it is still connected

@@ -13,7 +13,7 @@ from types import FrameType
 from benchctl.dashboard.settings import Settings, is_loopback
 from benchctl.errors import UsageError
 
-THREADS = 32
+THREADS = 240  # of which live.MOST_STREAMS may wait for news of a run that goes on
 
 
 def serve(root: Path, host: str, port: int, *, names: tuple[str, ...], token: str, say: Callable[[str], None]) -> None:

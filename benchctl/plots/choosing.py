@@ -68,7 +68,7 @@ def _is_measure(name: str, data: Sequence[DataRecord]) -> bool:
 
 def _varies(name: str, data: Sequence[DataRecord]) -> bool:
     ends = [one.columns[name].summary.get(end) for one in data if name in one.columns for end in ("min", "max")]
-    return len(set(ends)) > 1
+    return any(end != ends[0] for end in ends)
 
 
 def _is_numbering(name: str) -> bool:

@@ -115,12 +115,13 @@ def _trials(row: RunRecord) -> str:
 def counted(row: RunRecord) -> tuple[int, int]:
     """How many measured trials succeeded, and how many were made."""
     all_counts = row.counts or row.counted().counts
-    counts = {status: number for status, number in all_counts.items() if status != "warmup"}
+    counts = {status: n for status, n in all_counts.items() if status != "warmup" and isinstance(n, int)}
     return counts.get("succeeded", 0), sum(counts.values())
 
 
 def _planned_warmups(row: RunRecord) -> int:
-    return int(row.planned.get("warmup") or 0) * max(1, len(row.cases))
+    each = row.planned.get("warmup")
+    return each * max(1, len(row.cases)) if isinstance(each, int) else 0
 
 
 def _row_json(row: RunRecord) -> dict[str, Any]:

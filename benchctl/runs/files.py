@@ -11,6 +11,7 @@ import stat
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -110,13 +111,16 @@ def removed(path: Path) -> NotWritten:
     return NotWritten(f"{path}: the run's directory was removed or replaced while it went on")
 
 
-def open_file(path: Path) -> BinaryIO:
-    """Open a file to read; a pipe in its place would keep us waiting for ever. Raises OSError."""
-    return open(path, "rb", opener=_open_regular)
+def open_file(path: Path, *, follows: bool = True) -> BinaryIO:
+    """Open a file to read; a pipe in its place would keep us waiting for ever. Raises OSError.
+
+    follows: whether it may be a link; of what a run keeps under a name of ours, none is.
+    """
+    return open(path, "rb", opener=partial(_open_regular, 0 if follows else os.O_NOFOLLOW))
 
 
-def _open_regular(path: str, flags: int) -> int:
-    file = os.open(path, flags | os.O_NONBLOCK)
+def _open_regular(more: int, path: str, flags: int) -> int:
+    file = os.open(path, flags | os.O_NONBLOCK | more)
     if stat.S_ISREG(os.fstat(file).st_mode):
         return file
     os.close(file)
@@ -153,7 +157,7 @@ def _without_nan(value: Any) -> Any:
 
 def read_json_bytes(path: Path) -> bytes:
     """Raises OSError, also for a file larger than any record."""
-    with open_file(path) as file:
+    with open_file(path, follows=False) as file:
         if os.fstat(file.fileno()).st_size > LARGEST_JSON:
             raise OSError(errno.EFBIG, f"larger than the {LARGEST_JSON >> 20} MiB that a record may have", str(path))
         return file.read()

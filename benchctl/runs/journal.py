@@ -76,9 +76,9 @@ class Journal:
 
 
 def read_events(path: Path) -> Iterator[Event]:
-    """The events of a journal; lines that can't be read are left out."""
+    """The events of a journal; lines that can't be read are left out, and all of one that is a link to elsewhere."""
     try:
-        with open_file(path) as lines:
+        with open_file(path, follows=False) as lines:
             for line in lines:
                 event = parse_event(line)
                 if event is not None:

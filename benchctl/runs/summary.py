@@ -69,7 +69,7 @@ def _whole_text(head: Mapping[str, Any], lines: Sequence[str]) -> str:
 
 def _head(directory: RunDirectory) -> dict[str, Any] | None:
     try:
-        with open_file(directory.inside(METADATA)) as file:
+        with open_file(directory.inside(METADATA), follows=False) as file:
             content = b""
             while (at := content.find(_TRIALS)) < 0:
                 more = file.read(_CHUNK)
