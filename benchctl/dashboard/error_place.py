@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from benchctl.config.yaml_file import Document, parse
+from benchctl.config.document import Document
+from benchctl.config.yaml_file import parse
 from benchctl.errors import ConfigError
 
 
