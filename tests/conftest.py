@@ -9,14 +9,17 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sshd as bed
-from workflow_bed import bench, local  # noqa: F401  fixtures of the workflow's tests
+from workflow_bed import Bench, bench, local  # noqa: F401  fixtures of the workflow's tests
 
 from benchctl.errors import RunUnreadable
 from benchctl.runs.store import RunDirectory
+
+if TYPE_CHECKING:
+    from flask.testing import FlaskClient
 
 MakeSshd = Callable[..., bed.Sshd]
 SURVIVORS_S = 20.0  # only for a machine under load: what goes is gone at once
@@ -152,3 +155,15 @@ def _run_uids(directories: tuple[Path, ...]) -> Iterator[str]:
                 continue
             if isinstance(uid, str):
                 yield uid
+
+
+@pytest.fixture
+def client(local: Bench) -> Iterator[FlaskClient]:  # noqa: F811  the fixture
+    """One who asks the dashboard of the bench's results."""
+    from benchctl.dashboard.app import create_app  # here, since few tests need Flask
+    from benchctl.dashboard.settings import Settings
+
+    app = create_app(Settings(local.results))
+    with app.test_client() as made:
+        yield made
+    app.extensions["benchctl"].close()

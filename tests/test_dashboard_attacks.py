@@ -18,9 +18,7 @@ from flask.testing import FlaskClient
 from playwright.sync_api import sync_playwright
 from workflow_bed import DEADLINE_S, Bench
 
-from benchctl.dashboard.app import create_app
 from benchctl.dashboard.peeking import UNPACKED, peek
-from benchctl.dashboard.settings import Settings
 
 PAYLOAD = (
     "</script></title><script>window.pwned=1</script><img src=x onerror=window.pwned=1>\"' onclick=pwned=1 {{7*7}}"
@@ -34,14 +32,6 @@ SPELLINGS = [
     "%00", "", ".", "..", "~/secret", "lat.csv/../../../secret", "C:\\secret", "..%ef%bc%8fsecret", "%0d%0aX-Odd:1",
 ]  # fmt: skip
 LINKED = ("metadata.json", "trial.json", "events.ndjson", "config.yaml", "logs/load.local.out", "source.csv")
-
-
-@pytest.fixture
-def client(local: Bench) -> Iterator[FlaskClient]:
-    app = create_app(Settings(local.results))
-    with app.test_client() as made:
-        yield made
-    app.extensions["benchctl"].close()
 
 
 def addresses(client: FlaskClient, name: str, path: str) -> Iterator[str]:

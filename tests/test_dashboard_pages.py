@@ -8,7 +8,6 @@ import json
 import os
 import re
 import socket
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
@@ -41,14 +40,6 @@ SPELLINGS = [
     "file:///etc/passwd", "link.csv", "folder/passwd", "logs/../../secret", "a/b/../../../secret", "secret%00.csv",
     "%00", "", ".", "..", "~/secret", "lat.csv/../../../secret", "C:\\secret", "..%ef%bc%8fsecret",
 ]  # fmt: skip
-
-
-@pytest.fixture
-def client(local: Bench) -> Iterator[FlaskClient]:
-    app = create_app(Settings(local.results))
-    with app.test_client() as made:
-        yield made
-    app.extensions["benchctl"].close()
 
 
 def test_every_page_of_kept_runs_is_there_with_its_json(local: Bench, client: FlaskClient) -> None:
