@@ -18,6 +18,7 @@ from benchctl.runs import baselines, calibrations
 from benchctl.runs.calibrations import Calibration, identities
 from benchctl.runs.loading import load
 from benchctl.runs.record import RunRecord
+from benchctl.runs.repetition import Repetition
 from benchctl.runs.store import Store
 from benchctl.template import did_you_mean
 
@@ -233,12 +234,16 @@ def _about(part: Part) -> Iterator[str]:
         told = ", ".join(f"{many} {status}" for status, many in lost.items())
         yield f"{name}: of {count(len(own), 'trial')}, {told} and left out"
     yield from _disturbed(name, part)
-    if until := part.run.planned.get("until"):
-        yield wording.stopped_early(name, str(until))
+    yield from (wording.stopped_early(name, one.until) for one in part.run.repetition if _is_stopped(one, part))
     flagged = [trial for trial in part.trials if trial.flags]
     if flagged:
         told = f"{count(len(flagged), 'trial')} of {len(part.trials)}"
         yield f"{name}: {told} with a flag, such as: {flagged[0].flags[0]}"
+
+
+def _is_stopped(known: Repetition, part: Part) -> bool:
+    """Whether the case was measured until it was narrow, and not until its most trials or the end of its budget."""
+    return known.case == part.case and known.ended == "precise"
 
 
 def _disturbed(name: str, part: Part) -> Iterator[str]:

@@ -18,6 +18,7 @@ from benchctl.analysis import wording
 from benchctl.analysis.findings import Comparison, Difference, Row
 from benchctl.errors import RunNotFound, UsageError
 from benchctl.runs.record import MetricRecord, RunRecord, TrialRecord
+from benchctl.runs.repetition import Repetition
 
 START = datetime(2026, 11, 24, 13, 2, 11, tzinfo=UTC)
 STEADY = (4.01, 4.13, 3.98, 4.07, 4.02, 4.11, 3.95, 4.05)
@@ -71,11 +72,13 @@ def test_drift_is_no_threat_to_trials_that_were_made_in_one_random_order() -> No
         assert any("resembles the one before it" in text for text in row.warnings) == is_warned
 
 
-def test_trials_that_ended_early_are_said_to_have_too_narrow_an_interval() -> None:
-    early = replace(run(1, trials("wal", STEADY)), planned={"order": "interleaved", "until": "p99 +-5%"})
+@pytest.mark.parametrize(("ended", "is_told"), [("precise", True), ("max", False), ("budget", False)])
+def test_trials_that_ended_early_are_said_to_have_too_narrow_an_interval(ended: str, is_told: bool) -> None:
+    known = Repetition(case="wal", metric="p99", until="p99 +-5%", ended=ended)
+    early = replace(run(1, trials("wal", STEADY)), repetition=(known, replace(known, case="delete", ended="precise")))
     comparison, _ = one(benchctl.compare(early, run(2, trials("wal", SLOWER))))
-    told = "run-001:wal: its trials ended once p99 +-5% was reached, so its interval is slightly too narrow"
-    assert [text for text in comparison.warnings if "narrow" in text] == [f"{told} (docs/metrics.md)"]
+    found = [text for text in comparison.warnings if "narrow" in text]
+    assert found == ([wording.stopped_early("run-001:wal", "p99 +-5%")] if is_told else [])
 
 
 @pytest.mark.parametrize(("order", "word"), [("random", wording.IN_RANDOM_ORDER), ("sequential", wording.IN_SEQUENCE)])

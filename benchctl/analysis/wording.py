@@ -89,7 +89,8 @@ def drift(memory: float) -> str:
 def stopped_early(name: str, until: str) -> str:
     """Trials that end as soon as their interval is narrow are those whose spread happened to be small."""
     return (
-        f"{name}: its trials ended once {until} was reached, so its interval is slightly too narrow (docs/metrics.md)"
+        f"{name}: its trials ended once {until} was reached, so its interval is slightly too narrow, and a difference "
+        "is claimed somewhat too easily (docs/metrics.md)"
     )
 
 
