@@ -12,6 +12,7 @@ from benchctl.exports.archive import Archived
 from benchctl.exports.ends import ends, uncollected, without_rows
 from benchctl.exports.metrics import METRICS, write_metrics
 from benchctl.exports.placing import Delivery, check_free, delivery
+from benchctl.redact import SHORTEST
 from benchctl.runs.files import file_name
 from benchctl.runs.record import RunRecord
 from benchctl.signals import raising_on_signals
@@ -114,8 +115,11 @@ def export_archive(
                 f"{record.id}: the config {record.config.get('path')} can't be read any more, so that passwords "
                 "written in it were masked only where the run did so"
             )
+    secrets = secrets_of(records, literal, env, os.environ)
     with raising_on_signals():
-        done = write_archive(records, path, secrets_of(records, literal, env, os.environ), force=force)
+        done = write_archive(records, path, secrets, force=force)
+    if secrets.short:
+        notes.append(f"passwords of the config with less than {SHORTEST} characters were not masked: {secrets.short}")
     listed = {
         "a secret was masked in": done.scrubbed,
         "compressed, and not looked into for secrets:": done.unseen,

@@ -247,8 +247,10 @@ def _export_task(benchmark: Benchmark) -> BenchmarkTask:
         with _ending_inv():
             records = [benchctl.find(one, results=benchctl.results_directory(benchmark)) for one in run.split(",")]
             done = benchctl.export(records, format=format or None, to=out or None, archive=archive or None, force=force)
-        for text in [*export_lines(done.paths, done.rows), *remark_lines(done.notes, done.missing)]:
+        for text in export_lines(done.paths, done.rows):
             print(text)
+        for text in remark_lines(done.notes, done.missing):
+            print(text, file=sys.stderr)
         if done.missing:
             raise Exit(code=3)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import stat
@@ -32,7 +33,13 @@ def lines_of(path: Path) -> list[dict[str, str]]:
 def test_rows_come_with_run_case_trial_and_host_as_the_frame_has_them(local: Bench, tmp_path: Path) -> None:
     record = with_trials(run(local, rows(50), []), cases=("wal", "delete"), trials=2, hosts=("local", "b"))
     done = benchctl.export(record, to=tmp_path / "out")
-    assert [path.name for path in done.paths] == ["lat.csv", "lat.csv.json", "metrics.csv", "metrics.json"]
+    assert [path.name for path in done.paths] == [
+        "lat.csv",
+        "lat.csv.json",
+        "metrics.csv",
+        "metrics_by_case.csv",
+        "metrics.json",
+    ]
     assert done.rows == {"lat": 2400}
     found, frame = lines_of(tmp_path / "out/lat.csv"), benchctl.frame(record, "lat")
     assert list(found[0]) == ["run", "case", "trial", "host", "elapsed_s", "time", "latency", "size", "op"]
@@ -59,7 +66,7 @@ def test_a_case_alone_is_exported_by_its_selector(local: Bench, tmp_path: Path) 
     ended = benchctl_in(tmp_path, "export", "run-001:wal", "-o", "out", "--json")
     assert ended.json() == {
         "schema": "benchctl/export@1",
-        "paths": ["out/lat.csv", "out/lat.csv.json", "out/metrics.csv", "out/metrics.json"],
+        "paths": ["out/lat.csv", "out/lat.csv.json", "out/metrics.csv", "out/metrics_by_case.csv", "out/metrics.json"],
         "rows": {"lat": 300},
         "notes": [],
         "missing": [],
@@ -120,7 +127,7 @@ def test_nothing_is_replaced_unasked_and_nothing_half_is_left(local: Bench, tmp_
     (out / "lat.csv").unlink()
     with pytest.raises(DataError):
         benchctl.export(record, to=out, force=True)
-    assert sorted(os.listdir(out)) == ["lat.csv.json", "metrics.csv", "metrics.json"]
+    assert sorted(os.listdir(out)) == ["lat.csv.json", "metrics.csv", "metrics.json", "metrics_by_case.csv"]
 
 
 def test_a_place_that_can_not_be_written_is_named(local: Bench, tmp_path: Path) -> None:
@@ -304,3 +311,49 @@ def test_labels_that_may_be_taken_for_numbers_are_named_and_other_letters_stay(l
     assert done.notes == (
         "lat: case '010': readers guess numbers or dates of such folders; docs/export.md tells how to have texts",
     )
+
+
+def test_metrics_come_by_case_with_params_and_interval(local: Bench, tmp_path: Path) -> None:
+    local.path("source.csv").write_text(rows(50))
+    output = {"name": "lat", "remote_path": str(local.path("a.csv")), "data_schema": SCHEMA}
+    config = {"metrics": [METRIC], "matrix": {"size": ["1"], "kind": ["a"]}, "trials": {"repeat": 3}}
+    copied = f"cp {local.path('source.csv')} {local.path('a.csv')}"
+    record = local.run(local.stage("load", copied, outputs=[output]), config=config)
+    benchctl.export(record, to=tmp_path / "out")
+    values = [trial.metrics["p99"].value for trial in record.trials]
+    line = next(line for line in lines_of(tmp_path / "out/metrics_by_case.csv") if line["metric"] == "p99")
+    assert (line["n"], float(line["mean"]), line["unit"]) == ("3", values[0], "ms")
+    assert (float(line["low"]), float(line["high"])) == (values[0], values[0])
+    assert (line["params.size"], line["params.kind"]) == ("1", "a")
+    trials = lines_of(tmp_path / "out/metrics.csv")
+    assert {(one["params.size"], one["params.kind"]) for one in trials} == {("1", "a")}
+    document = json.loads((tmp_path / "out/metrics.json").read_text())
+    assert document["metrics"][0]["params"] == {"size": "1", "kind": "a"}
+    assert document["cases"][0]["n"] == 3
+
+
+def test_a_password_too_short_to_mask_is_said(local: Bench, tmp_path: Path) -> None:
+    hosts = {"a": {"ip": "127.0.0.1", "username": "x", "password": "abc"}}
+    record = local.run(local.stage("load", "true"), config={"hosts": hosts})
+    done = benchctl.export(record, archive=tmp_path / "x.tar.gz")
+    assert done.notes == ("passwords of the config with less than 4 characters were not masked: 1",)
+
+
+def test_a_file_that_grew_after_it_was_counted_is_an_error(local: Bench, tmp_path: Path) -> None:
+    from benchctl.exports.archive import Entry, _Content
+    from benchctl.redact import Redactor
+
+    path = tmp_path / "grown"
+    path.write_bytes(b"1234")
+    entry = Entry("grown", path, 3, hashlib.sha256(b"123").hexdigest())
+    with pytest.raises(UsageError, match="changed while it was archived"):
+        _Content(entry, Redactor()).read(3)
+
+
+def test_a_pipe_or_a_way_out_in_a_run_is_left_out(local: Bench, tmp_path: Path) -> None:
+    record = run(local, rows(5), [])
+    os.mkfifo(record.path / "pipe")
+    (record.path / "out").symlink_to("/etc")
+    done = benchctl.export(record, archive=tmp_path / "x.tar.gz")
+    assert done.archive
+    assert done.archive.left_out == ("runs/run-001/out", "runs/run-001/pipe")

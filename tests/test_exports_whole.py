@@ -107,7 +107,7 @@ def test_an_output_called_metrics_keeps_its_rows(local: Bench, tmp_path: Path) -
         assert len(list(csv.DictReader(file))) == 50
 
 
-METRICS = ["metrics.csv", "metrics.json"]
+METRICS = ["metrics.csv", "metrics_by_case.csv", "metrics.json"]
 
 
 def two_outputs(local: Bench) -> RunRecord:

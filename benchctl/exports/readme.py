@@ -47,7 +47,9 @@ _CONTENTS = """\
 
 | file | |
 |---|---|
-| `metrics.csv`, `metrics.json` | the metrics of every trial that counts, each with its unit |
+| `metrics.csv` | the metrics of every trial that counts, each with its unit |
+| `metrics_by_case.csv` | those of each case: mean, n and 95 % interval |
+| `metrics.json` | both |
 | `runs/RUN/metadata.json` | the run: its config, hosts and their facts, versions, trials |
 | `runs/RUN/config.yaml`, `runs/RUN/scripts/` | the config as it was run, and every script as it was sent |
 | `runs/RUN/trials/`, or in `runs/RUN/` for a single trial | outputs, logs, and `trial.json` with a trial's details |

@@ -20,10 +20,11 @@ _PACKED = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd", "xz": b"\xfd7zXZ", 
 
 @dataclass(frozen=True)
 class Secrets:
-    """Values to hide, and the names of those whose values are not known here."""
+    """Values to hide, and the names of those whose values are not known here. short: how many are too short to hide."""
 
     values: frozenset[str]
     unknown: tuple[str, ...]
+    short: int = 0
 
     @property
     def redactor(self) -> Redactor:
@@ -46,7 +47,8 @@ def secrets_of(
     given = dict.fromkeys(str(name) for record in records for name in record.options.get("env") or ())
     known = {name: environ[name] for name in taken if len(environ.get(name, "")) >= SHORTEST} | dict(env)
     unknown = tuple(name for name in {**taken, **given} if name not in known)
-    return Secrets(frozenset(known.values()) | {value for value in literal if len(value) >= SHORTEST}, unknown)
+    long = {value for value in literal if len(value) >= SHORTEST}
+    return Secrets(frozenset(known.values()) | long, unknown, short=len([value for value in literal - long if value]))
 
 
 def _taken_from(record: RunRecord) -> Iterator[str]:
