@@ -44,6 +44,12 @@ def gallery(context: Context) -> None:
     _run(context, sys.executable, "docs/gallery/draw.py")
 
 
+@task
+def shots(context: Context) -> None:
+    """Take the pictures of docs/dashboard.md anew."""
+    _run(context, sys.executable, "docs/dashboard/shots.py")
+
+
 def _python(context: Context, module: str, *arguments: str) -> None:
     """Run a module with the Python that runs Invoke, so that nothing outside its environment is called."""
     _run(context, sys.executable, "-m", module, *arguments)

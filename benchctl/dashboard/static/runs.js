@@ -43,8 +43,8 @@ const DOES = {
 };
 
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest("input:not([type=checkbox]), select, textarea, dialog");
-  if (typing || event.ctrlKey || event.metaKey || event.altKey || !(event.key in DOES)) return;
+  const typing = event.target.closest("input:not([type=checkbox]), select");
+  if (typing || keys.open || event.ctrlKey || event.metaKey || event.altKey || !(event.key in DOES)) return;
   event.preventDefault();
   DOES[event.key]();
 });
