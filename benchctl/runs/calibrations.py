@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from benchctl.errors import RunUnreadable
 from benchctl.runs.fields import TIME, Record, finite, json_object, key, named, records
 from benchctl.runs.files import Folder, json_text, make_directory, not_written
 from benchctl.runs.record import HostRecord, RunRecord
@@ -90,10 +91,18 @@ def save(store: Store, run: RunRecord, floors: Sequence[Floor]) -> Path:
         make_directory(folder.path)
     except OSError as error:
         raise not_written(folder.path, error) from error
-    earlier = find(store, run) or Calibration(benchmark=run.benchmark or "", hosts=identities(run.hosts))
+    earlier = _earlier(store, run) or Calibration(benchmark=run.benchmark or "", hosts=identities(run.hosts))
     new = {(one.case, one.metric) for one in floors}
     kept = [one for one in earlier.floors if (one.case, one.metric) not in new]
     return folder.write_json(_file_name(run), replace(earlier, floors=(*kept, *floors)).to_json())
+
+
+def _earlier(store: Store, run: RunRecord) -> Calibration | None:
+    try:
+        return find(store, run)
+    except RunUnreadable as error:
+        hint = f"remove it, and then: benchctl calibrate --of {run.id}"
+        raise RunUnreadable(error.message, hint=hint) from error
 
 
 def find(store: Store, run: RunRecord) -> Calibration | None:
@@ -101,7 +110,11 @@ def find(store: Store, run: RunRecord) -> Calibration | None:
     folder = Folder(store.root / FOLDER)
     if not (folder.path / _file_name(run)).is_file():
         return None
-    return Calibration.from_json(folder.read_json(_file_name(run)))
+    document = folder.read_json(_file_name(run))
+    try:
+        return Calibration.from_json(document)
+    except RunUnreadable as error:
+        raise RunUnreadable(f"{folder.path / _file_name(run)}: {error.message}") from error
 
 
 def _file_name(run: RunRecord) -> str:
