@@ -139,6 +139,17 @@ def test_calibration_that_was_cut_off_is_resumed_in_turns(runs: Path) -> None:
     assert (ended.code, ended.out.split(":")[0]) == (0, "run-003 noisy")
 
 
+@pytest.mark.parametrize("value", [-5e300, 1e308])
+def test_spread_that_none_can_be_is_a_warning_of_a_comparison(runs: Path, value: float) -> None:
+    (file,) = (runs / "results" / "calibrations").iterdir()
+    document = json.loads(file.read_text())
+    document["floors"][0]["spread_in_turns"] = value
+    file.write_text(json.dumps(document))
+    ended = benchctl_in(runs, "compare", "2")
+    told = f"can't be used: results/calibrations/{file.name}: spread_in_turns of took is {value:g}\n"
+    assert (ended.code, told in ended.out) == (0, True)
+
+
 def test_one_case_of_a_kept_run_misses_no_trials(runs: Path) -> None:
     ended = benchctl_in(runs, "calibrate", "--of", "1:wal")
     assert (ended.code, "delete" in ended.out, "not made" in ended.out) == (0, False, False)

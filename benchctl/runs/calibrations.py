@@ -20,6 +20,7 @@ from benchctl.runs.record import HostRecord, RunRecord
 from benchctl.runs.store import Store
 
 FOLDER = "calibrations"
+LARGEST_SPREAD = 1e160  # of numbers that can be compared
 SCHEMA = "benchctl/calibration@1"
 IDENTITY = ("name", "cpu_model", "cores", "memory_bytes", "kernel", "governor")  # facts: another one is another set-up
 
@@ -112,9 +113,19 @@ def find(store: Store, run: RunRecord) -> Calibration | None:
         return None
     document = folder.read_json(_file_name(run))
     try:
-        return Calibration.from_json(document)
+        found = Calibration.from_json(document)
+        for floor in found.floors:
+            _check(floor)
     except RunUnreadable as error:
         raise RunUnreadable(f"{folder.path / _file_name(run)}: {error.message}") from error
+    return found
+
+
+def _check(floor: Floor) -> None:
+    for key_name in ("spread_in_turns", "spread_separate", "slack"):
+        value = getattr(floor, key_name)
+        if not 0 <= value < LARGEST_SPREAD:
+            raise RunUnreadable(f"{key_name} of {floor.metric} is {value:g}")
 
 
 def _file_name(run: RunRecord) -> str:
