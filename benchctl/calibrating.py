@@ -22,13 +22,15 @@ FEWEST = 10  # trials a side, unless others are asked for: the spread is then kn
 class Calibrated:
     """A run whose trials were all made alike, the floors that it showed, and the file that keeps them.
 
-    trials: how many a side a comparison has by the config; what can be told apart is told for that many.
+    trials: how many a side a comparison has by the config; what can be told apart is told for that many. metrics: those
+    that were asked for; none for the declared ones.
     """
 
     run: RunRecord
     floors: Sequence[Floor]
     trials: int
     kept: Path | None = None
+    metrics: Sequence[str] = ()
 
 
 def in_turns(benchmark: Benchmark) -> Benchmark:
@@ -46,16 +48,21 @@ def trials_a_side(benchmark: Benchmark, asked: int | None) -> int:
 def calibrated(run: RunRecord, store: Store, metrics: Sequence[str] = ()) -> Calibrated:
     """What the trials of a kept run say, kept for later comparisons. metrics: as for `compare`.
 
-    Raises UsageError for a run that says nothing: of another order than in rounds, still going on, or too short.
+    Raises UsageError for a run that says nothing: of another order than in rounds, still going on, too short, or
+    with a number that is none.
     """
     _check(run)
-    found = floors(run, metrics)
+    try:
+        found = floors(run, metrics)
+    except ValueError as error:
+        raise UsageError(f"{run.id}: {error}", hint="calibrate by the others: --metric NAME") from error
     if not found:
         raise UsageError(
             f"{run.id} says nothing of noise: no metric has a value in {2 * FEWEST_PAIRS} trials of one case",
             hint=f"benchctl show {run.id} tells what became of its trials",
         )
-    return Calibrated(run, found, _trials_by_config(run) or found[0].pairs, calibrations.save(store, run, found))
+    kept = calibrations.save(store, run, found)
+    return Calibrated(run, found, _trials_by_config(run) or found[0].pairs, kept, metrics)
 
 
 def _check(run: RunRecord) -> None:

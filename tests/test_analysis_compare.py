@@ -12,7 +12,7 @@ import pytest
 
 from benchctl.analysis import wording
 from benchctl.analysis.compare import compare
-from benchctl.analysis.findings import Comparison, Row, Sample, SideEstimate, Subject
+from benchctl.analysis.findings import Comparison, Interval, Row, Sample, SideEstimate, Subject
 from benchctl.reports.comparison import comparison_json, comparison_text
 
 Numbers = Sequence[float | None]
@@ -331,3 +331,20 @@ def test_values_of_every_size_in_one_sample_end_in_no_error(is_paired: bool) -> 
     document = comparison_json([Comparison("a", "b", is_paired, (row,))])
     assert document["comparisons"][0]["rows"][0]["base"]["high"] is not None
     assert "not enough data" in comparison_text([Comparison("a", "b", is_paired, (row,))])
+
+
+def test_one_trial_a_side_whose_quotient_is_no_number_shows_both() -> None:
+    row = row_of([1e-200], [1e149])
+    assert (row.base.value, row.candidate.value, row.ratio) == (1e-200, 1e149, None)
+    assert row.sentence == "no verdict: one trial says nothing about chance. Repeat it: trials: {repeat: 10}"
+
+
+def test_values_over_hundreds_of_magnitudes_have_the_mean_of_their_logarithms() -> None:
+    row = row_of([1e-300, 1e140], [1e-300, 1e140])
+    assert row.base.value == pytest.approx(1e-80)
+    assert row.ratio == Interval(1, 1, 1)
+
+
+def test_values_whose_square_is_zero_say_nothing_of_drift() -> None:
+    row = row_of([0.0, 1e-200] * 6, [0.0] * 12, is_paired=False)
+    assert not any("resembles" in text for text in row.warnings)

@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 from test_comparing import run, trials
 
+import benchctl
 from benchctl.analysis.detectable import effect_interval, floors, smallest_effect, trials_for, with_detectable
 from benchctl.analysis.findings import Interval, Row, SideEstimate, Test, Verdict
 from benchctl.analysis.verdict import POWER, fewest_trials, smallest_shift
@@ -54,6 +55,30 @@ def test_floor_of_a_case_has_the_spread_of_its_pairs_and_of_its_trials() -> None
     possible = [float((row * np.diff(logs).ravel()).std(ddof=1)) for row in signs]
     assert any(floor.spread_in_turns == pytest.approx(one) for one in possible)
     assert (floor.low or 0) < 1 < (floor.high or 0)
+
+
+def test_trial_far_out_is_in_the_spread_in_full() -> None:
+    far = (*STEADY, *STEADY, 40.0, 4.0)
+    (floor,) = floors(run(1, trials("wal", far)))
+    logs = np.log(far).reshape(9, 2)
+    signs = np.array(np.meshgrid(*[[1, -1]] * 9)).T.reshape(-1, 9)
+    possible = [float((row * np.diff(logs).ravel()).std(ddof=1)) for row in signs]
+    assert any(floor.spread_in_turns == pytest.approx(one) for one in possible)
+
+
+def test_cases_come_in_the_order_of_the_config_and_not_in_that_of_their_trials() -> None:
+    found = floors(run(1, trials("wal", STEADY), trials("delete", STEADY), cases={"delete": {}, "wal": {}}))
+    assert [floor.case for floor in found] == ["delete", "wal"]
+
+
+def test_values_over_hundreds_of_magnitudes_have_a_smallest_effect_and_a_note() -> None:
+    wide = (1e-300, 1e140) * 4
+    (floor,) = floors(run(1, trials(None, wide)))
+    assert smallest_effect(floor, 2, is_paired=True) == pytest.approx(math.exp(300))
+    assert all(map(math.isfinite, effect_interval(floor, 2, is_paired=False)))
+    (row,) = benchctl.compare(run(2, trials(None, (1e-300,) * 3)), run(3, trials(None, (1e149,) * 3)))[0].rows
+    calibration = Calibration(floors=(replace(floor, unit=row.unit),))
+    assert with_detectable([row], calibration, [None])[0].detectable == pytest.approx(math.exp(300))
 
 
 def test_disturbed_trials_are_counted() -> None:

@@ -116,7 +116,13 @@ def test_damaged_file_is_a_warning_of_a_comparison_and_an_error_of_the_next_cali
     assert ended.code == 0
     assert f"warning: what benchctl calibrate kept can't be used: results/calibrations/{file.name} ends" in ended.out
     ended = benchctl_in(runs, "calibrate", "--of", "1")
-    assert (ended.code, file.name in ended.err) == (6, True)
+    assert (ended.code, ended.err.splitlines()[1:]) == (
+        6,
+        ["    hint  remove it, and then: benchctl calibrate --of run-001"],
+    )
+    assert f"results/calibrations/{file.name} ends" in ended.err
+    file.write_text('{"hosts": 7}')
+    assert f"can't be used: results/calibrations/{file.name}: hosts is '7'" in benchctl_in(runs, "compare", "2").out
 
 
 def test_calibration_that_was_cut_off_is_resumed_in_turns(runs: Path) -> None:
@@ -131,6 +137,44 @@ def test_calibration_that_was_cut_off_is_resumed_in_turns(runs: Path) -> None:
     assert (run.status, run.planned["order"]) == ("succeeded", "interleaved")
     ended = benchctl_in(runs, "calibrate", "--of", "latest")
     assert (ended.code, ended.out.split(":")[0]) == (0, "run-003 noisy")
+
+
+@pytest.mark.parametrize("value", [-5e300, 1e308])
+def test_spread_that_none_can_be_is_a_warning_of_a_comparison(runs: Path, value: float) -> None:
+    (file,) = (runs / "results" / "calibrations").iterdir()
+    document = json.loads(file.read_text())
+    document["floors"][0]["spread_in_turns"] = value
+    file.write_text(json.dumps(document))
+    ended = benchctl_in(runs, "compare", "2")
+    told = f"can't be used: results/calibrations/{file.name}: spread_in_turns of took is {value:g}\n"
+    assert (ended.code, told in ended.out) == (0, True)
+
+
+def test_one_case_of_a_kept_run_misses_no_trials(runs: Path) -> None:
+    ended = benchctl_in(runs, "calibrate", "--of", "1:wal")
+    assert (ended.code, "delete" in ended.out, "not made" in ended.out) == (0, False, False)
+    assert "not made" not in benchctl_in(runs, "show", "1:wal").out
+
+
+def test_metric_with_too_few_values_and_one_that_is_too_large_are_named(tmp_path: Path) -> None:
+    said = 'echo "took = $base.$BENCHCTL_TRIAL ms"; test $BENCHCTL_TRIAL -gt 4 || echo "rare = 1$BENCHCTL_TRIAL"'
+    huge = '; echo "huge = 1e200"'
+    metrics = "".join(f"  - {{name: {name}, stage: load, regex: '{name} = (\\S+)'}}\n" for name in ("rare", "huge"))
+    command = next(line for line in NOISY.splitlines() if "command" in line)
+    config_in(tmp_path, NOISY.replace(command, f"    command: |\n      {said}{huge}") + metrics)
+    ended = benchctl_in(tmp_path, "calibrate", "-q", "--repeat", "3")
+    assert (ended.code, ended.out) == (3, "")
+    ended = benchctl_in(tmp_path, "calibrate", "--of", "1")
+    assert (ended.code, ended.err) == (
+        2,
+        "run-001: huge of the base: value 1 is 1e+200, which can't be compared\n"
+        "    hint  calibrate by the others: --metric NAME\n",
+    )
+    ended = benchctl_in(tmp_path, "calibrate", "--of", "1", "--metric", "took", "--metric", "rare")
+    assert [line for line in ended.out.splitlines() if line.startswith("rare")] == [
+        "rare of wal has a value in fewer than 3 pairs of rounds, too few for it",
+        "rare of delete has a value in fewer than 3 pairs of rounds, too few for it",
+    ]
 
 
 def test_run_that_fails_at_once_ends_with_its_own_code(tmp_path: Path) -> None:

@@ -38,7 +38,12 @@ def test_condition_is_a_metric_a_verdict_and_a_percentage(text: str, wanted: tup
     assert condition(text) == Condition(text, *wanted)
 
 
-@pytest.mark.parametrize("text", ["", "p99", "worse by 5%", "p99 worse by 5", "p99 slower by 5%", "p99 worse by 1..3%"])
+ENDLESS = f"p99 worse by {'9' * 400}%"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "p99", "worse by 5%", "p99 worse by 5", "p99 slower by 5%", "p99 worse by 1..3%", ENDLESS]
+)
 def test_anything_else_is_refused_with_examples(text: str) -> None:
     message = (
         f"--fail-if does not understand {text!r}; write METRIC worse|better|changed by N%, "

@@ -10,9 +10,9 @@ from typing import Any
 
 from benchctl.analysis import wording
 from benchctl.analysis.compare import compare
-from benchctl.analysis.estimates import ALPHA
+from benchctl.analysis.estimates import ALPHA, from_log
 from benchctl.analysis.findings import Row, Sample, Subject
-from benchctl.analysis.shifts import PAIRED, Shift, paired_shift, separate_shift
+from benchctl.analysis.shifts import PAIRED, Shift, paired_t, welch
 from benchctl.analysis.sides import Sides, sides_of
 from benchctl.analysis.subjects import Asked, Part, metric_names, subject_of
 from benchctl.analysis.suspicions import autocorrelation
@@ -29,7 +29,8 @@ def floors(run: RunRecord, metrics: Sequence[str] = ()) -> list[Floor]:
     Two rounds that follow each other are a pair, and a coin decides which of its trials is on which side, so that the
     halves differ by chance alone. Raises UsageError for a metric that there is not.
     """
-    cases = dict.fromkeys(trial.case for trial in run.trials if trial.counts)
+    there = {trial.case for trial in run.trials if trial.counts}
+    cases = [case for case in dict.fromkeys([*run.cases, *(trial.case for trial in run.trials)]) if case in there]
     parts = [Part(run, case, run.id) for case in cases]
     names = metric_names(parts, Asked(metrics))
     return [floor for part in parts for floor in _of_case(part, names, Asked(metrics))]
@@ -64,8 +65,8 @@ def _heads(text: str) -> bool:
 
 def _floor(part: Part, subject: Subject, row: Row) -> Floor:
     sides = sides_of(subject, is_paired=True)
-    turns = paired_shift(*sides.scaled, sum(sides.steps))
-    apart = separate_shift(*sides.scaled, sides.steps)
+    base, candidate = sides.scaled
+    turns, apart = paired_t(candidate - base, sum(sides.steps)), welch(base, candidate, sides.steps)
     against = row.ratio or row.difference
     assert against  # there is one from two pairs on
     return Floor(
@@ -93,7 +94,10 @@ def _floor(part: Part, subject: Subject, row: Row) -> Floor:
 
 
 def _spread(shift: Shift) -> float:
-    """The standard deviation of the difference between one trial of each side."""
+    """The standard deviation of the difference between one trial of each side.
+
+    A trial that lies far out is in it in full: a comparison of few trials has no ranks to leave it out with.
+    """
     return shift.error * math.sqrt(shift.n)
 
 
@@ -168,4 +172,4 @@ def trials_for(floor: Floor, effect: float, *, is_paired: bool) -> int | None:
 
 
 def _told(floor: Floor, shift: float) -> float:
-    return math.expm1(shift) if floor.is_relative else shift
+    return from_log(shift) - 1 if floor.is_relative else shift

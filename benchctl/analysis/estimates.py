@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from benchctl.analysis.findings import CONFIDENCE, SideEstimate
 
 ALPHA = 1 - CONFIDENCE
-LARGEST_LOG = 300.0
+LARGEST_LOG = 300.0  # times what may be compared it is a number still
+SMALLEST_LOG = -700.0
 
 Values = NDArray[np.float64]
 
@@ -25,8 +26,9 @@ def estimate(values: Values, step: float, *, on_logs: bool) -> SideEstimate:
     n = len(values)
     if n == 0:
         return SideEstimate(None, None, None, 0)
-    unit = float(values[0])  # so that equal values have exactly themselves as their mean
-    scaled = np.log(values / unit) if on_logs else values - unit
+    unit = float(values[0])
+    scaled = np.log(values) if on_logs else values
+    scaled = scaled - scaled[0]  # so that equal values have exactly themselves as their mean
     middle = float(scaled.mean())
 
     def to_value(number: float) -> float:
@@ -45,8 +47,8 @@ def spread(values: Values) -> float:
 
 
 def from_log(number: float) -> float:
-    """Its exponential; the end of an interval that is of no use any more may be cut to 1e130."""
-    return math.exp(min(number, LARGEST_LOG))
+    """Its exponential; the end of an interval that is of no use any more may be cut to 1e130, and is never zero."""
+    return math.exp(max(SMALLEST_LOG, min(number, LARGEST_LOG)))
 
 
 def quantile(df: float, probability: float = 1 - ALPHA / 2) -> float:

@@ -14,6 +14,7 @@ FEWEST_OF_A_MODE = 2
 SHARE_OF_A_MODE = 20  # one in so many: among hundreds of values, the outermost two or three lie apart by chance
 WIDE_GAP = 10.0  # over n, against all other gaps together
 FEWEST_FOR_MEMORY = 10  # both sides together
+SMALLEST = 1e-150  # the square of what is smaller is zero
 
 
 def has_two_modes(values: Values) -> bool:
@@ -58,4 +59,4 @@ def autocorrelation(sides: Sequence[Values]) -> float | None:
 
 
 def _varying(sides: Sequence[Values]) -> list[Values]:
-    return [side for side in sides if len(side) > 1 and np.ptp(side) > 0]
+    return [side for side in sides if len(side) > 1 and np.ptp(side) > SMALLEST]

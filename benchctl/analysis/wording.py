@@ -43,7 +43,7 @@ def too_few(row: Row) -> str:
 
 def _in_one_trial(row: Row) -> str:
     base, candidate = row.base.value or 0.0, row.candidate.value or 0.0
-    if base <= 0 or candidate <= 0:
+    if base <= 0 or candidate <= 0 or math.isinf(candidate / base):
         return ""
     return f"{_change(candidate / base, ONE_DECIMAL, times if candidate >= TIMES * base else change)}, but "
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from benchctl.analysis.detectable import effect_interval, smallest_effect, trials_for
+from benchctl.analysis.detectable import FEWEST_PAIRS, effect_interval, smallest_effect, trials_for
 from benchctl.analysis.estimates import ALPHA
-from benchctl.analysis.wording import change, p_value, signed
+from benchctl.analysis.wording import TIMES, change, p_value, signed, times
 from benchctl.analysis.wording import number as exact
 from benchctl.reports.disturbed import WORD, told
 from benchctl.reports.metrics import number
@@ -98,7 +98,7 @@ def _noise(found: Calibrated) -> list[tuple[str, ...]]:
 def _against_itself(floor: Floor) -> str:
     value, low, high = (side or 0.0 for side in (floor.value, floor.low, floor.high))
     half = (high - low) / 2
-    show = change if floor.is_relative else signed
+    show = signed if not floor.is_relative else times if high >= TIMES else change
     return f"{show(value, half)} ({show(low, half)} to {show(high, half)})"
 
 
@@ -122,9 +122,10 @@ def _size(floor: Floor, size: float) -> str:
 def _notes(found: Calibrated) -> list[str]:
     notes = [
         *(note for floor in found.floors for note in _doubts(floor)),
+        *_left_out(found),
         "separate: two runs; what changes between them comes on top, and no calibration sees it",
     ]
-    notes += told(found.run.trials, indent="")
+    notes += told((trial for trial in found.run.trials if trial.counts), indent="")
     planned = found.run.planned.get("trials")
     if isinstance(planned, int) and planned > len(found.run.trials):
         missing = f"{count(planned - len(found.run.trials), 'trial')} of {planned} not made"
@@ -133,8 +134,22 @@ def _notes(found: Calibrated) -> list[str]:
     return notes
 
 
+def _left_out(found: Calibrated) -> Iterator[str]:
+    """What was to be calibrated and has too few values for it."""
+    items = [(trial.case, item) for trial in found.run.trials if trial.counts for item in trial.metrics.items()]
+    asked = {(case, name): None for case, (name, one) in items if name in (found.metrics or [name] * one.declared)}
+    known = {(floor.case, floor.metric) for floor in found.floors}
+    for case, metric in asked:
+        if (case, metric) not in known:
+            yield f"{_name(case, metric)} has a value in fewer than {FEWEST_PAIRS} pairs of rounds, too few for it"
+
+
+def _name(case: str | None, metric: str) -> str:
+    return clean(f"{metric} of {case}" if case else metric)
+
+
 def _doubts(floor: Floor) -> Iterator[str]:
-    name = clean(f"{floor.metric} of {floor.case}" if floor.case else floor.metric)
+    name = _name(floor.case, floor.metric)
     if floor.is_declared and floor.p is not None and floor.p < ALPHA:
         yield (
             f"{name} was told apart from itself (p {p_value(floor.p)}): once in 20 calibrations that is chance; if it "

@@ -59,7 +59,7 @@ def condition(text: str) -> Condition:
         share = float(found["number"] or 0) / 100 if found else 0.0
     except ValueError:
         found = None
-    if found is None:
+    if found is None or not math.isfinite(share):
         raise UsageError(f"--fail-if does not understand {text!r}; write METRIC worse|better|changed by N%, {EXAMPLE}")
     words: dict[str, Literal["worse", "better", "changed"]] = {w: w for w in ("worse", "better", "changed")}
     return Condition(text, found["metric"], words[found["verdict"]], share)

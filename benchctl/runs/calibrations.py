@@ -13,12 +13,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from benchctl.errors import RunUnreadable
 from benchctl.runs.fields import TIME, Record, finite, json_object, key, named, records
 from benchctl.runs.files import Folder, json_text, make_directory, not_written
 from benchctl.runs.record import HostRecord, RunRecord
 from benchctl.runs.store import Store
 
 FOLDER = "calibrations"
+LARGEST_SPREAD = 1e160  # of numbers that can be compared
 SCHEMA = "benchctl/calibration@1"
 IDENTITY = ("name", "cpu_model", "cores", "memory_bytes", "kernel", "governor")  # facts: another one is another set-up
 
@@ -90,10 +92,18 @@ def save(store: Store, run: RunRecord, floors: Sequence[Floor]) -> Path:
         make_directory(folder.path)
     except OSError as error:
         raise not_written(folder.path, error) from error
-    earlier = find(store, run) or Calibration(benchmark=run.benchmark or "", hosts=identities(run.hosts))
+    earlier = _earlier(store, run) or Calibration(benchmark=run.benchmark or "", hosts=identities(run.hosts))
     new = {(one.case, one.metric) for one in floors}
     kept = [one for one in earlier.floors if (one.case, one.metric) not in new]
     return folder.write_json(_file_name(run), replace(earlier, floors=(*kept, *floors)).to_json())
+
+
+def _earlier(store: Store, run: RunRecord) -> Calibration | None:
+    try:
+        return find(store, run)
+    except RunUnreadable as error:
+        hint = f"remove it, and then: benchctl calibrate --of {run.id}"
+        raise RunUnreadable(error.message, hint=hint) from error
 
 
 def find(store: Store, run: RunRecord) -> Calibration | None:
@@ -101,7 +111,21 @@ def find(store: Store, run: RunRecord) -> Calibration | None:
     folder = Folder(store.root / FOLDER)
     if not (folder.path / _file_name(run)).is_file():
         return None
-    return Calibration.from_json(folder.read_json(_file_name(run)))
+    document = folder.read_json(_file_name(run))
+    try:
+        found = Calibration.from_json(document)
+        for floor in found.floors:
+            _check(floor)
+    except RunUnreadable as error:
+        raise RunUnreadable(f"{folder.path / _file_name(run)}: {error.message}") from error
+    return found
+
+
+def _check(floor: Floor) -> None:
+    for key_name in ("spread_in_turns", "spread_separate", "slack"):
+        value = getattr(floor, key_name)
+        if not 0 <= value < LARGEST_SPREAD:
+            raise RunUnreadable(f"{key_name} of {floor.metric} is {value:g}")
 
 
 def _file_name(run: RunRecord) -> str:

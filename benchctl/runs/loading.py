@@ -41,7 +41,14 @@ def load(run: RunDirectory, case: str | None = None) -> RunRecord:
         trials = [_with_ended_stages(trial) for trial in trials]
         around = around and _with_ended_stages(around)
     chosen = tuple(trial for trial in trials if case is None or trial.case == case)
-    return replace(record, trials=chosen, around=around).counted()
+    planned = record.planned if case is None else {**record.planned, "trials": _planned_of_a_case(record.planned)}
+    return replace(record, trials=chosen, around=around, planned=planned).counted()
+
+
+def _planned_of_a_case(planned: Mapping[str, Any]) -> int | None:
+    """How many of a run's planned trials are of each case, warm-ups included; None where `until` decides."""
+    repeat, warmup = planned.get("repeat"), planned.get("warmup") or 0
+    return repeat + warmup if isinstance(repeat, int) and isinstance(warmup, int) else None
 
 
 def load_selected(store: Store, selector: str) -> RunRecord:
