@@ -157,7 +157,8 @@ def test_what_is_equivalent_or_of_another_unit_or_case_gets_no_note() -> None:
     assert found.detectable == pytest.approx(0.0338, abs=1e-4)
     for other in (Calibration(floors=()), Calibration(floors=(Floor(case="wal", metric="p99", unit="s"),))):
         assert with_detectable([row(1.01)], other, ["wal"]) == [row(1.01)]
-    assert with_detectable([row(1.01)], KNOWN, ["delete"]) == [row(1.01)]
+    for cases in (["delete"], ["wal", "delete"]):
+        assert with_detectable([row(1.01)], KNOWN, cases) == [row(1.01)]
 
 
 def test_noisier_of_two_cases_decides() -> None:

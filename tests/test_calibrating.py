@@ -203,7 +203,7 @@ def test_what_makes_no_sense_is_refused(kept: Path, args: list[str], told: str) 
     assert told in ended.err
 
 
-def test_metric_that_there_is_not_costs_no_run(tmp_path: Path) -> None:
+def test_run_is_kept_where_a_metric_is_not_there(tmp_path: Path) -> None:
     config_in(tmp_path, NOISY)
     ended = benchctl_in(tmp_path, "calibrate", "-q", "--repeat", "3", "--metric", "tok")
     assert (ended.code, ended.err.splitlines()[1:]) == (

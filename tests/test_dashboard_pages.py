@@ -17,7 +17,7 @@ import pytest
 import sshd as bed
 from dashboard_bed import keep, serving
 from flask.testing import FlaskClient
-from plots_bed import rows, run
+from plots_bed import SCHEMA, rows, run
 from workflow_bed import DEADLINE_S, Bench
 
 from benchctl.dashboard.app import create_app
@@ -411,3 +411,12 @@ def test_params_that_differ_are_offered_as_columns_and_sorted_as_numbers(local: 
     assert '<a href="/?columns=threads">+ threads</a>' in client.get("/").text
     page = client.get("/?columns=threads&sort=param:threads&order=asc").text
     assert re.findall(r'<td class="param">(\d+)</td>', page) == ["2", "9", "10"]
+
+
+def test_two_cases_of_one_run_have_a_colour_and_a_name_each(local: Bench, client: FlaskClient) -> None:
+    local.path("source.csv").write_text(rows(400))
+    output = {"name": "lat", "remote_path": str(local.path("rows.csv")), "data_schema": SCHEMA}
+    copying = local.stage("load", f"cp {local.path('source.csv')} {local.path('rows.csv')}", outputs=[output])
+    local.run(copying, config={"cases": [{"name": name, "params": {}} for name in ("wal", "delete")]}, draws=False)
+    (panel,) = client.get("/api/plot?run=run-001:delete&run=run-001:wal&source=lat&type=ecdf&y=latency").json["panels"]  # type: ignore[index]
+    assert [series["label"] for series in panel["series"]] == ["delete", "wal"]

@@ -134,16 +134,16 @@ def _smallest_shift(floor: Floor, n: int, *, is_paired: bool, tests: int) -> flo
 
 def with_detectable(rows: Sequence[Row], calibration: Calibration, cases: Sequence[str | None]) -> list[Row]:
     """Rows of one comparison, each with the smallest difference that its trials can tell by the calibration, and a
-    warning where its own is below that. cases: on both sides; the noisier of two decides.
+    warning where its own is below that. cases: on both sides; both were calibrated, and the noisier one decides.
     """
     tests = max(sum(row.p_adjusted is not None for row in rows), 1)
     return [_with_detectable(row, calibration, cases, tests) for row in rows]
 
 
 def _with_detectable(row: Row, calibration: Calibration, cases: Sequence[str | None], tests: int) -> Row:
-    known = [floor for case in dict.fromkeys(cases) if (floor := calibration.floor(case, row.metric))]
-    known = [floor for floor in known if floor.unit == row.unit and floor.is_relative == (row.ratio is not None)]
-    if not known or row.test is None:
+    found = [calibration.floor(case, row.metric) for case in dict.fromkeys(cases)]
+    known = [floor for floor in found if floor and _is_of(floor, row)]
+    if len(known) < len(found) or row.test is None:
         return row
     n, is_paired = min(row.base.n, row.candidate.n), row.test.name in PAIRED
     effects = {smallest_effect(floor, n, is_paired=is_paired, tests=tests): floor for floor in known}
@@ -153,6 +153,10 @@ def _with_detectable(row: Row, calibration: Calibration, cases: Sequence[str | N
         return row
     note = wording.below_detectable(row, n, effects[smallest].run, is_paired=is_paired)
     return replace(row, warnings=(*row.warnings, note))
+
+
+def _is_of(floor: Floor, row: Row) -> bool:
+    return floor.unit == row.unit and floor.is_relative == (row.ratio is not None)
 
 
 def _is_below(row: Row, smallest: float) -> bool:

@@ -172,9 +172,12 @@ def job_of(
 
 
 def _owners(found: Sequence[Source], names: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Every run and case, also those that kept no rows: a run has one colour in all pictures of the same runs."""
-    runs = {source.run.uid: source.run for source in found}
-    return list(dict.fromkeys((names[uid], trial.case or "") for uid, run in runs.items() for trial in run.trials))
+    """Every run and case, also those that kept no rows: a run has one colour in all pictures of the same runs.
+
+    A run that was given twice, by a case each time, is two records that have a case each.
+    """
+    runs = {id(source.run): source.run for source in found}.values()
+    return list(dict.fromkeys((names[run.uid], trial.case or "") for run in runs for trial in run.trials))
 
 
 def _types(found: Sequence[Source]) -> dict[str, str]:

@@ -20,12 +20,12 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 HERE = Path(__file__).parent
-CONFIG = HERE.parents[1] / "sample_project/config.yaml"
+SAMPLE = HERE.parents[1] / "sample_project"
 BENCHCTL = (sys.executable, "-m", "benchctl.cli")
 RUNS = (
     ("--tag", "baseline", "--note", "as it was"),
     ("--set", "commits=500", "--tag", "short"),
-    ("--set", "port=1"),  # which nobody may listen on: a failed run
+    ("--set", "commits=1"),  # too few for the load, which fails
     ("--tag", "nightly", "--note", "after the kernel's update"),
 )
 PAGES = {
@@ -34,14 +34,15 @@ PAGES = {
     "compare": "compare?run=run-004:delete&run=run-004:wal",
     "metadata": "metadata?run=run-001&run=run-002&run=run-004",
 }
-COLOURS = 96  # of a palette: small files that look the same
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as results:
+    with tempfile.TemporaryDirectory() as folder:
+        project = committed(Path(folder, "project"))
+        results = f"{folder}/results"
         for arguments in RUNS:
-            command = [*BENCHCTL, "run", str(CONFIG), "--results", results, "--repeat", "5", "--no-plots", *arguments]
-            subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
+            command = [*BENCHCTL, "run", "config.yaml", "--results", results, "--repeat", "5", "--no-plots", *arguments]
+            subprocess.run(command, check=False, cwd=project, stdout=subprocess.DEVNULL)
         with serving(results) as address, browsing() as page:
             for name, path in PAGES.items():
                 page.goto(address + path)
@@ -50,8 +51,17 @@ def main() -> None:
                 keep(page.screenshot(full_page=True), HERE / f"{name}.png")
 
 
+def committed(project: Path) -> Path:
+    """The sample project as somebody has it: alone, and in git."""
+    shutil.copytree(SAMPLE, project)
+    author = ("-c", "user.name=benchctl", "-c", "user.email=benchctl@localhost")
+    for command in (("init", "-q", "-b", "main"), ("add", "."), (*author, "commit", "-q", "-m", "the sample project")):
+        subprocess.run(["git", *command], check=True, cwd=project)
+    return project
+
+
 def keep(picture: bytes, path: Path) -> None:
-    Image.open(io.BytesIO(picture)).convert("RGB").quantize(COLOURS).save(path, optimize=True)
+    Image.open(io.BytesIO(picture)).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
 
 
 @contextmanager
