@@ -12,13 +12,13 @@ from typing import Any
 from flask import Blueprint, Response, render_template, request
 
 from benchctl.dashboard import files
+from benchctl.dashboard.csv_text import csv_answer
 from benchctl.dashboard.error_place import line_of_stage
 from benchctl.dashboard.finding import directory_of, record_of, state
 from benchctl.dashboard.guard import refusal
 from benchctl.dashboard.inside import NotThere
 from benchctl.dashboard.previous import before, kept_as
 from benchctl.dashboard.reproducing import command
-from benchctl.dashboard.sheets import sheet
 from benchctl.dashboard.timeline import timeline
 from benchctl.plots.choosing import chosen
 from benchctl.reports import text
@@ -85,7 +85,7 @@ def csv_of_trials(name: str) -> Any:
     units = {metric: one.unit or "" for trial in reversed(trials) for metric, one in trial.metrics.items()}
     head = ["trial", "case", "warmup", "status", "started", "duration_s", "disturbed"]
     named = [f"{metric} ({unit})" if unit else metric for metric, unit in units.items()]
-    return sheet([[*head, *named], *(_line(trial, list(units)) for trial in trials)], name)
+    return csv_answer(f"{name}.csv", [*head, *named], (_line(trial, list(units)) for trial in trials))
 
 
 @pages.get("/runs/<name>/live")
