@@ -151,7 +151,7 @@ def test_the_dashboard_marks_it_in_its_lists(record: RunRecord, local: Bench) ->
         assert page.count(f"<p>{TOLD.partition(' (')[0]}</p>") == 1
         assert page.count("disturbed</small>") == 2  # of a trial, and of the metric's n
         assert STOLEN in page
-        assert "1 of 3, 0 of 3" in client.get("/compare?run=run-001:wal&run=run-001:off").text
+        assert "n = 3, 1 disturbed</small>" in client.get("/compare?run=run-001:wal&run=run-001:off").text
     app.extensions["benchctl"].close()
 
 
