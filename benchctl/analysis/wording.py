@@ -105,7 +105,7 @@ def detectable(row: Row) -> str:
     if row.detectable is None:
         return ""
     if row.ratio:
-        return f"{100 * row.detectable:.2g} %"
+        return rough(row.detectable)
     return number(row.detectable, row.detectable) + (f" {row.unit}" if row.unit else "")
 
 
@@ -147,6 +147,11 @@ def change(ratio: float, half: float) -> str:
 def times(ratio: float, half: float) -> str:
     """A ratio as such: `x3.42`."""
     return f"x{number(ratio, half)}"
+
+
+def rough(share: float) -> str:
+    """A share with two digits: `2.4 %`, `640 %`."""
+    return f"{float(f'{100 * share:.2g}'):,.6g} %"
 
 
 def percent(share: float) -> str:
