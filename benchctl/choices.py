@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchctl import given
 from benchctl.errors import UsageError
@@ -49,41 +49,29 @@ class Choices:
     def run(self, benchmark: Benchmark, listeners: Sequence[Listener]) -> RunRecord:
         import benchctl
 
-        return benchctl.run(
-            benchmark,
-            results=self.results,
-            skip=self.skip,
-            only=self.only,
-            cases=self.cases,
-            repeat=self.repeat,
-            keeps_going=self.keep_going,
-            env=environment(self.env),
-            tags=self.tags,
-            note=self.note,
-            timeout_s=limit(self.timeout),
-            overrides=pairs(self.settings, "--set"),
-            draws=not self.no_plots,
-            listeners=listeners,
-        )
+        chosen = self._chosen(listeners)
+        return benchctl.run(benchmark, keeps_going=self.keep_going, draws=not self.no_plots, **chosen)
 
     def calibrate(self, benchmark: Benchmark, metrics: Sequence[str], listeners: Sequence[Listener]) -> Calibrated:
         import benchctl
 
-        return benchctl.calibrate(
-            benchmark,
-            results=self.results,
-            skip=self.skip,
-            only=self.only,
-            cases=self.cases,
-            repeat=self.repeat,
-            metrics=metrics,
-            env=environment(self.env),
-            tags=self.tags,
-            note=self.note,
-            timeout_s=limit(self.timeout),
-            overrides=pairs(self.settings, "--set"),
-            listeners=listeners,
-        )
+        return benchctl.calibrate(benchmark, metrics=metrics, **self._chosen(listeners))
+
+    def _chosen(self, listeners: Sequence[Listener]) -> dict[str, Any]:
+        """What a run and a calibration both take."""
+        return {
+            "results": self.results,
+            "skip": self.skip,
+            "only": self.only,
+            "cases": self.cases,
+            "repeat": self.repeat,
+            "env": environment(self.env),
+            "tags": self.tags,
+            "note": self.note,
+            "timeout_s": limit(self.timeout),
+            "overrides": pairs(self.settings, "--set"),
+            "listeners": listeners,
+        }
 
 
 class Watching:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchctl.analysis.detectable import FEWEST_PAIRS, effect_interval, smallest_effect, trials_for
 from benchctl.analysis.estimates import ALPHA
-from benchctl.analysis.wording import TIMES, change, p_value, signed, times
+from benchctl.analysis.wording import TIMES, change, p_value, rough, signed, times
 from benchctl.analysis.wording import number as exact
 from benchctl.reports.disturbed import WORD, told
 from benchctl.reports.metrics import number
@@ -116,7 +116,7 @@ def _detectable(found: Calibrated) -> Iterator[tuple[str, ...]]:
 
 
 def _size(floor: Floor, size: float) -> str:
-    return f"{100 * size:.2g} %" if floor.is_relative else exact(size, size)
+    return rough(size) if floor.is_relative else exact(size, size)
 
 
 def _notes(found: Calibrated) -> list[str]:
