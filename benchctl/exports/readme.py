@@ -70,10 +70,11 @@ _CHECKING = """\
 
 def _run(record: RunRecord) -> str:
     started = time_text(record.started) if record.started else "?"
+    measured, made = sum(trial.counts for trial in record.trials), sum(not trial.warmup for trial in record.trials)
     about = [
         f"## {record.id}\n",
         f"{record.description}\n" if record.description else "",
-        f"- {record.status}, {len(record.counting)} trials that count, started {started}, uid {record.uid}",
+        f"- {record.status}, {measured} of {made} trials measured to their end, started {started}, uid {record.uid}",
         f"- note: {record.note}" if record.note else "",
         f"- code: {_code(record.git)}" if record.git else "",
         f"- versions: {', '.join(f'{name} {version}' for name, version in record.versions.items())}",
