@@ -405,6 +405,12 @@ def test_run_that_can_not_be_compared_is_shown_with_the_reason(local: Bench, cli
     assert "run-002 against run-001" in page
 
 
+def test_list_counts_the_trials_that_a_run_misses_as_the_command_does(local: Bench, client: FlaskClient) -> None:
+    local.run(local.stage("load", "exit 3"), config={"trials": {"repeat": 3, "warmup": 1}})
+    assert client.get("/api/runs").json["runs"][0]["due"] == 3  # type: ignore[index]
+    assert re.search(r"\b0/3\b", client.get("/").text)
+
+
 def test_params_that_differ_are_offered_as_columns_and_sorted_as_numbers(local: Bench, client: FlaskClient) -> None:
     for threads in (9, 10, 2):
         local.run(local.stage("load", "true"), config={"cases": [{"name": "one", "params": {"threads": threads}}]})

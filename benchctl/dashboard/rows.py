@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-from benchctl.reports.listing import counted
+from benchctl.reports.listing import counted, due
 from benchctl.reports.metrics import together
 from benchctl.reports.text import clean
 from benchctl.runs.files import time_text
@@ -31,8 +31,9 @@ class Value:
 
 @dataclass(frozen=True)
 class Row:
-    """started: UTC, as text. trials: how many succeeded, were made and planned; disturbed: how many of
-    them something else used the machine during. params: by name all their values."""
+    """started: UTC, as text. trials: how many succeeded, were made, and planned with the warm-ups; due: how many
+    are to be measured, None where only the values will tell; disturbed: how many of them something else used the
+    machine during. params: by name all their values."""
 
     id: str
     stamp: Stamp = (0, 0)
@@ -47,6 +48,7 @@ class Row:
     error: str = ""
     cases: int = 0
     trials: tuple[int, int, int] = (0, 0, 0)
+    due: int | None = 0
     disturbed: int = 0
     hosts: tuple[str, ...] = ()
     params: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -117,6 +119,7 @@ def row_of(record: RunRecord, stamp: Stamp) -> Row:
         error=_text(record.error.message.split("\n")[0].replace(f"{record.path}/", "")) if record.error else "",
         cases=len(record.cases),
         trials=(good, made, _whole(record.planned.get("trials"))),
+        due=due(record),
         disturbed=record.disturbed,
         hosts=tuple(map(_text, list(record.hosts)[:MOST_VALUES])),
         params=_params(record.cases),

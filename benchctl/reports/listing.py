@@ -105,11 +105,18 @@ def _took(row: RunRecord, now: datetime) -> float | None:
 
 def _trials(row: RunRecord) -> str:
     """How many, or how many of those planned succeeded where some did not or are still to come."""
-    good, made = counted(row)
-    if row.planned.get("until") and row.planned.get("trials") is None:
+    good, total = counted(row)[0], due(row)
+    if total is None:
         return f"{good}/?"
-    total = max(made, int(row.planned.get("trials") or 0) - _planned_warmups(row))
     return f"{good}/{total}" if good < total else str(total or "")
+
+
+def due(row: RunRecord) -> int | None:
+    """How many measured trials a run is to have; None where only its values will tell (`until`)."""
+    planned = row.planned.get("trials")
+    if row.planned.get("until") and planned is None:
+        return None
+    return max(counted(row)[1], (planned if isinstance(planned, int) else 0) - _planned_warmups(row))
 
 
 def counted(row: RunRecord) -> tuple[int, int]:
