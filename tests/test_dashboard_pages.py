@@ -405,6 +405,24 @@ def test_run_that_can_not_be_compared_is_shown_with_the_reason(local: Bench, cli
     assert "run-002 against run-001" in page
 
 
+@pytest.mark.parametrize(
+    ("address", "status", "title"),
+    [
+        ("/api/compare?run=run-001", 400, "Not to be answered"),
+        ("/compare.json?run=run-001&run=run-001:none", 400, "Not to be answered"),
+        ("/metadata.json?run=run-009", 404, "Not there"),
+        ("/runs/run-009.json", 404, "Not there"),
+        ("/runs/run-009/logs.json", 404, "Not there"),
+        ("/runs.json?since=x", 400, "A filter makes no sense"),
+    ],
+)
+def test_errors_of_all_json_are_json(local: Bench, client: FlaskClient, address: str, status: int, title: str) -> None:
+    local.run(local.stage("load", "true"))
+    answer = client.get(address)
+    assert (answer.status_code, answer.json["error"]["title"]) == (status, title)  # type: ignore[index]
+    assert client.get("/runs/run-001/files/none.json").mimetype == "text/html"
+
+
 def test_list_counts_the_trials_that_a_run_misses_as_the_command_does(local: Bench, client: FlaskClient) -> None:
     local.run(local.stage("load", "exit 3"), config={"trials": {"repeat": 3, "warmup": 1}})
     assert client.get("/api/runs").json["runs"][0]["due"] == 3  # type: ignore[index]
