@@ -53,9 +53,15 @@ def timeline(trial: TrialRecord | None) -> Timeline:
     return Timeline(lanes, whole_s)
 
 
+def goes_on(trial: TrialRecord | None, place: StageOnHost) -> bool:
+    """Whether a stage in the background does: it succeeded when it went there, and has not ended since."""
+    is_running = trial is not None and trial.status == "running"
+    return is_running and place.background and place.exit_code is None and not place.signal
+
+
 def _end(trial: TrialRecord | None, place: StageOnHost) -> datetime:
     """Now, of what goes on; a stage that went to the background has told its end before."""
-    if trial and trial.status == "running" and place.background and place.exit_code is None and not place.signal:
+    if goes_on(trial, place):
         return datetime.now(UTC)
     return place.finished or (trial and trial.finished) or datetime.now(UTC)
 
