@@ -40,7 +40,7 @@ def timeline(trial: TrialRecord | None) -> Timeline:
     spans = [(place.started, _end(trial, place)) for _, _, place in places if place.started]
     if not spans:
         return Timeline({}, 0.0)
-    begin = min(started for started, _ in spans)
+    begin = min([started for started, _ in spans] + ([trial.started] if trial and trial.started else []))
     whole_s = max((max(end for _, end in spans) - begin).total_seconds(), 1e-3)
     lanes: dict[str, list[Bar]] = {}
     for stage, host, place in places:
