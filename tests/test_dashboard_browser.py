@@ -73,6 +73,28 @@ def test_run_is_watched_until_it_ends(local: Bench, chromium: str) -> None:  # n
         assert run.end() == 0
 
 
+def test_trials_and_stages_of_a_run_are_followed_without_loading_the_page(local: Bench, chromium: str) -> None:  # noqa: F811
+    background = local.stage("watch", "sleep 60", background=True)
+    config = {"trials": {"repeat": 2}}
+    with local.running(background, local.stage("load", "sleep 4"), config=config) as run:
+        run.wait_for("stage_started", stage="load")
+        with serving(local.results) as address, browsing(chromium) as page:
+            page.goto(f"{address}runs/run-001")
+            page.evaluate("window.isTheSame = true")
+            page.locator("#stages tbody summary").nth(1).click()
+            rows = page.locator("#stages tbody tr")
+            expect(rows.nth(0).locator(".status")).to_have_text("▸ running")
+            expect(page.locator("#timeline h2")).to_have_text("Timeline of 02", timeout=20_000)
+            expect(rows.nth(1).locator(".status")).to_have_text("▸ running")
+            assert page.locator("#stages tbody details").evaluate_all("all => all.map(one => one.open)") == [
+                False,
+                True,
+            ]
+            assert page.evaluate("window.isTheSame")
+            expect(page).to_have_title("run-001 succeeded - benchctl", timeout=30_000)
+        assert run.end() == 0
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_pages_have_no_barriers_and_fit_a_phone(local: Bench, chromium: str, theme: str) -> None:  # noqa: F811
     keep(local, tags=["nightly"])

@@ -9,6 +9,8 @@ import os
 import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -26,6 +28,7 @@ from benchctl.dashboard.guard import without_token
 from benchctl.dashboard.inside import NotThere, is_inside, open_inside
 from benchctl.dashboard.serving import serve
 from benchctl.dashboard.settings import Settings, host_of, is_loopback
+from benchctl.dashboard.timeline import timeline
 from benchctl.errors import UsageError
 from benchctl.runs import baselines
 from benchctl.runs.loading import load
@@ -403,6 +406,34 @@ def test_run_that_can_not_be_compared_is_shown_with_the_reason(local: Bench, cli
     assert "Not all succeeded: run-003 failed." in page
     assert "run-003 is not compared: run-003 has no trial that was measured to its end" in page
     assert "run-002 against run-001" in page
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "title"),
+    [
+        ("/api/compare?run=run-001", 400, "Not to be answered"),
+        ("/compare.json?run=run-001&run=run-001:none", 400, "Not to be answered"),
+        ("/metadata.json?run=run-009", 404, "Not there"),
+        ("/runs/run-009.json", 404, "Not there"),
+        ("/api/runs/run-001?trial=none", 404, "Not there"),
+        ("/runs/run-009/logs.json", 404, "Not there"),
+        ("/runs.json?since=x", 400, "A filter makes no sense"),
+    ],
+)
+def test_errors_of_all_json_are_json(local: Bench, client: FlaskClient, address: str, status: int, title: str) -> None:
+    local.run(local.stage("load", "true"))
+    answer = client.get(address)
+    assert (answer.status_code, answer.json["error"]["title"]) == (status, title)  # type: ignore[index]
+    assert client.get("/runs/run-001/files/none.json").mimetype == "text/html"
+
+
+def test_timeline_counts_from_the_begin_of_the_trial_as_the_table_of_its_stages_does(local: Bench) -> None:
+    trial = local.run(local.stage("load", "true")).trials[0]
+    begin = trial.stages[0].hosts["local"].started
+    assert begin
+    late = replace(trial, started=begin - timedelta(seconds=3))
+    drawn = timeline(late)
+    assert drawn.lanes["local"][0].left == pytest.approx(100 * 3 / drawn.whole_s)
 
 
 def test_list_counts_the_trials_that_a_run_misses_as_the_command_does(local: Bench, client: FlaskClient) -> None:

@@ -35,9 +35,11 @@ def directory_of(name: str) -> RunDirectory:
 
 
 def record_of(name: str, trial: str = "") -> RunRecord:
-    """A run; of one with many trials the stages of one alone. Raises RunNotFound, RunUnreadable."""
+    """A run; of one with many trials the stages of one alone. Raises RunNotFound, also of its trial, RunUnreadable."""
     directory = directory_of(name)
     short = overview(directory)
+    if trial and trial not in (one.name for one in short.trials):
+        raise RunNotFound(f"{name} has no trial {trial[:80]!r}.")
     if short.status == "unreadable" or len(short.trials) <= MOST_DETAILED:
         return load(directory)
     chosen = next((one for one in short.trials if one.name == trial), short.trials[-1])

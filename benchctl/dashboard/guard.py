@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hmac
+import re
 from typing import Any
 
 from flask import Flask, Response, redirect, render_template, request
 
 from benchctl.dashboard.settings import Settings
-from benchctl.errors import BenchctlError, RunNotFound
+from benchctl.errors import BenchctlError, RunNotFound, UsageError
 
 LONGEST_QUERY, MOST_PARAMETERS = 8_000, 200
+JSON_PAGE = re.compile(r"/\w+\.json|/runs/[^/]+\.json|/runs/[^/]+/logs\.json")  # no file that a run brought home
 WEEK_S = 7 * 86_400
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -47,15 +49,20 @@ def install(app: Flask, settings: Settings) -> None:
 
 
 def refusal(status: int, title: str, text: str) -> Any:
-    """An answer that says why there is no other: a page, or JSON below /api."""
-    if request.path.startswith("/api/"):
+    """An answer that says why there is no other: a page, or JSON below /api and of a page's `.json`."""
+    if request.path.startswith("/api/") or JSON_PAGE.fullmatch(request.path):
         return {"schema": "benchctl/error@1", "error": {"status": status, "title": title, "message": text}}, status
     return render_template("refusal.html", title=title, text=text, is_bare=status in (401, 403)), status
 
 
 def not_readable(error: BenchctlError, settings: Settings) -> Any:
-    """What is wrong with a run, by its name: where the results are on this machine is nobody's business."""
+    """What is wrong with a run, by its name, or with what was asked.
+
+    Where the results are on this machine is nobody's business.
+    """
     text = error.message.replace(f"{settings.root}/", "").replace(f"{settings.root.resolve()}/", "")
+    if isinstance(error, UsageError):
+        return refusal(400, "Not to be answered", text)
     return refusal(404, "Not there" if isinstance(error, RunNotFound) else "Not readable", text)
 
 

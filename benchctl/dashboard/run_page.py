@@ -19,7 +19,7 @@ from benchctl.dashboard.guard import refusal
 from benchctl.dashboard.inside import NotThere
 from benchctl.dashboard.previous import before, kept_as
 from benchctl.dashboard.reproducing import command
-from benchctl.dashboard.timeline import timeline
+from benchctl.dashboard.timeline import goes_on, timeline
 from benchctl.plots.choosing import chosen
 from benchctl.reports import text
 from benchctl.reports.metrics import Together, together
@@ -60,6 +60,7 @@ def run(name: str) -> Any:
         expected_s=_expected_s(record),
         path_of=lambda output: str(PurePosixPath(trial.directory if trial else ".", output.path or "")),
         since=_since,
+        goes_on=goes_on,
         ending=text.ending,
         ready=_ready,
         clock=_clock,

@@ -40,7 +40,7 @@ def timeline(trial: TrialRecord | None) -> Timeline:
     spans = [(place.started, _end(trial, place)) for _, _, place in places if place.started]
     if not spans:
         return Timeline({}, 0.0)
-    begin = min(started for started, _ in spans)
+    begin = min([started for started, _ in spans] + ([trial.started] if trial and trial.started else []))
     whole_s = max((max(end for _, end in spans) - begin).total_seconds(), 1e-3)
     lanes: dict[str, list[Bar]] = {}
     for stage, host, place in places:
@@ -53,9 +53,15 @@ def timeline(trial: TrialRecord | None) -> Timeline:
     return Timeline(lanes, whole_s)
 
 
+def goes_on(trial: TrialRecord | None, place: StageOnHost) -> bool:
+    """Whether a stage in the background does: it succeeded when it went there, and has not ended since."""
+    is_running = trial is not None and trial.status == "running"
+    return is_running and place.background and place.exit_code is None and not place.signal
+
+
 def _end(trial: TrialRecord | None, place: StageOnHost) -> datetime:
     """Now, of what goes on; a stage that went to the background has told its end before."""
-    if trial and trial.status == "running" and place.background and place.exit_code is None and not place.signal:
+    if goes_on(trial, place):
         return datetime.now(UTC)
     return place.finished or (trial and trial.finished) or datetime.now(UTC)
 

@@ -1,10 +1,11 @@
 // A run that goes on: its state as the server tells it, until it is over.
-"use strict";
+import { sayTimes } from "./times.js";
+
 const live = document.getElementById("live");
 const address = "/runs/" + encodeURIComponent(live.dataset.run) + "/live";
 const began = Date.parse(live.dataset.started);
 const SVG = "http://www.w3.org/2000/svg";
-let heard = Date.now();
+let heard = Date.now(), place = null;
 
 const part = (name) => document.getElementById("live-" + name);
 const made = (tag, text) => Object.assign(document.createElement(tag), { textContent: text });
@@ -60,11 +61,33 @@ function show(now) {
     location.reload();
     return;
   }
+  const there = JSON.stringify([now.trial, now.finished, now.stages]);
+  if (place !== null && there !== place) refresh();
+  place = there;
   part("state").textContent = now.told;
   if (part("progress")) part("progress").value = now.finished;
   part("trends").replaceChildren(...now.trends.map(trend));
   part("tails").replaceChildren(...Object.entries(now.tails).flatMap(tail));
   part("outputs").replaceChildren(...now.outputs.map(output));
+}
+
+function refresh() {
+  const ask = new XMLHttpRequest(); // it makes a document of the answer without running anything in it
+  ask.responseType = "document";
+  ask.open("GET", location.href);
+  ask.onload = () => ask.response && ["measured", "so-far"].forEach((name) => renew(name, ask.response));
+  ask.send();
+}
+
+// What is open stays open.
+function renew(name, page) {
+  const old = document.getElementById(name), fresh = page.getElementById(name);
+  if (!fresh) return;
+  const told = (summary) => (summary.closest("th") ?? summary).textContent.split(": the last")[0];
+  const open = new Set([...old.querySelectorAll("details[open] > summary")].map(told));
+  for (const one of fresh.querySelectorAll("details > summary")) one.parentElement.open ||= open.has(told(one));
+  old.replaceWith(fresh);
+  sayTimes(document);
 }
 
 async function ask() {
