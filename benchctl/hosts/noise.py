@@ -160,7 +160,7 @@ def _grown(before: Reading, after: Reading) -> dict[str, float]:
 
 
 def _shares(ticks: Mapping[str, float | None]) -> dict[str, float]:
-    known = {name: value for name, value in ticks.items() if value is not None}
+    known = {"iowait": 0.0} | {name: value for name, value in ticks.items() if value is not None}  # it may go back
     total = sum(known.values())
     if len(known) < len(_TICKS) or not total:
         return {}
