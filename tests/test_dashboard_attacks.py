@@ -51,14 +51,15 @@ def test_no_spelling_of_a_path_leads_out_on_any_route(local: Bench, client: Flas
     (run / "link.csv").symlink_to(local.directory / "secret")
     (run / "folder").symlink_to("/etc")
     (local.results / "run-002").symlink_to("/etc")
-    asked = [pair for spelling in SPELLINGS for pair in ((spelling, spelling), ("run-001", spelling))]
+    names = ("run-001", "run-002")
+    asked = [pair for text in SPELLINGS for pair in ((text, text), *((name, text) for name in names))]
     for name, path in (*asked, ("run-002", "passwd")):
         for address in addresses(client, name, path):
             answer = client.get(address)
             told = answer.get_data(as_text=True)
             assert "root:x" not in told
             assert str(local.directory) not in told
-            assert answer.status_code != 500, address
+            assert answer.status_code < 500 or answer.status_code == 503, address
             assert "X-Odd" not in answer.headers
 
 

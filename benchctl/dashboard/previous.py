@@ -71,7 +71,7 @@ def _verdicts(record: RunRecord, earlier: RunRecord) -> tuple[list[str], str]:
     if max(len(record.trials), len(earlier.trials)) > MOST_TRIALS:
         return [], f"Of more than {MOST_TRIALS} trials only the page that compares tells verdicts."
     try:
-        found = benchctl.compare(earlier.id, [record.id], results=state().root)
+        found = benchctl.compare(earlier, record, results=state().root)
     except BenchctlError as error:
         return [], error.message
     return [text for one in found for text in comparison_parts(one).sentences], ""
